@@ -1,0 +1,8 @@
+"""Samplers inside scikit-learn's own tools: they act at ``fit`` and step aside elsewhere."""
+
+from __future__ import annotations
+
+from sampkit.compose._classifier import ResampledClassifier
+from sampkit.compose._regressor import ResampledRegressor
+
+__all__ = ["ResampledClassifier", "ResampledRegressor"]
