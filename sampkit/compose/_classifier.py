@@ -12,12 +12,17 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 
 from sampkit.compose._prior import class_shares, correct_prior
-from sampkit.compose._resampled import Resampled, WeightedTarget, estimator_has, routing_enabled
+from sampkit.compose._resampled import (
+    ResamplingEstimator,
+    WeightedTarget,
+    estimator_has,
+    routing_enabled,
+)
 
 __all__ = ["ResampledClassifier"]
 
 
-class ResampledClassifier(Resampled, ClassifierMixin, BaseEstimator):
+class ResampledClassifier(ResamplingEstimator, ClassifierMixin, BaseEstimator):
     """Classifier fitted on re-sampled rows, fit for a plain scikit-learn pipeline.
 
     Only ``fit`` re-samples, so that in cross-validation no synthetic or repeated row ever reaches a
@@ -105,7 +110,7 @@ class ResampledClassifier(Resampled, ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, Any] = {
-        **Resampled._parameter_constraints,
+        **ResamplingEstimator._parameter_constraints,
         "prior_correction": ["boolean"],
     }
 

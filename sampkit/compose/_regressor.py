@@ -6,12 +6,12 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from sampkit.compose._resampled import Resampled
+from sampkit.compose._resampled import ResamplingEstimator
 
 __all__ = ["ResampledRegressor"]
 
 
-class ResampledRegressor(Resampled, RegressorMixin, BaseEstimator):
+class ResampledRegressor(ResamplingEstimator, RegressorMixin, BaseEstimator):
     """Regressor fitted on re-sampled rows, fit for a plain scikit-learn pipeline.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from sampkit.compose._metadata import carry_parameters, combine_weights
 
 WeightedTarget = tuple[Any, Any]
 
-__all__ = ["Resampled", "estimator_has", "routing_enabled"]
+__all__ = ["ResamplingEstimator", "estimator_has", "routing_enabled"]
 
 
 def estimator_has(method: str) -> Callable[[Any], bool]:
@@ -32,11 +33,18 @@ def estimator_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
+def _listening(task: Any, sampler: Any) -> AbstractContextManager[None]:
+    """Nest the tasks of a sampler that reports any (few do) below `task`."""
+    if hasattr(sampler, "set_callbacks"):
+        return task.propagate_callback_context(sampler)
+    return nullcontext()
+
+
 def routing_enabled() -> bool:
     return bool(get_config()["enable_metadata_routing"])
 
 
-class Resampled(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Fit on re-sampled rows; predict, and score, on rows as they come."""
 
     _parameter_constraints: dict[str, Any] = {
@@ -87,10 +95,13 @@ class Resampled(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         root = self._init_callback_context(max_subtasks=2)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
+        # safe=False: a user's own class with nothing but fit_resample is copied.
+        self.sampler_ = clone(self.sampler, safe=False)
         task = root.subcontext(task_name="resample")
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        X_res, y_res, params = self._resample(X, y, for_estimator, for_sampler)
-        task.call_on_fit_task_end(estimator=self, X=X_res, y=y_res)
+        with _listening(task, self.sampler_):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            X_res, y_res, params = self._resample(X, y, for_estimator, for_sampler)
+            task.call_on_fit_task_end(estimator=self, X=X_res, y=y_res)
 
         estimator = clone(self.estimator)
         task = root.subcontext(task_name="fit")
@@ -119,11 +130,8 @@ class Resampled(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: Any, for_estimator: dict[str, Any], for_sampler: dict[str, Any]
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Rows and fit parameters as the estimator is to see them."""
-        if self.sampler is None:
-            self.sampler_ = None
+        if self.sampler_ is None:
             return X, y, for_estimator
-        # safe=False: a user's own class with nothing but fit_resample is copied.
-        self.sampler_ = clone(self.sampler, safe=False)
         X_res, y_res = self.sampler_.fit_resample(X, y, **for_sampler)
         params = carry_parameters(self.sampler_, X, for_estimator)
         weight = getattr(self.sampler_, "sample_weight_", None)
