@@ -28,10 +28,14 @@ class Log:
         self.lines.append(("teardown", context.estimator_name))
 
     def on_fit_task_begin(self, estimator, context, *, X=None):
-        self.lines.append(("begin", context.estimator_name, context.task_name, len(X)))
+        self.note("begin", context, X)
 
     def on_fit_task_end(self, estimator, context, *, X=None):
-        self.lines.append(("end", context.estimator_name, context.task_name, len(X)))
+        self.note("end", context, X)
+
+    def note(self, hook, context, X):
+        rows = None if X is None else len(X)
+        self.lines.append((hook, context.estimator_name, context.task_name, rows))
 
 
 def of_model(log):

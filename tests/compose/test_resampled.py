@@ -118,7 +118,7 @@ def test_imbalanced_learn_samplers_work(kit, data):
     X, y, w = data
     model = ResampledClassifier(kit.Recorder(), over.SMOTE(random_state=0))
     assert model.fit(X, y).n_samples_resampled_ == 1078
-    with pytest.raises(TypeError, match="'sample_weight'.*SMOTE"):
+    with pytest.raises(TypeError, match=r"'sample_weight'.*SMOTE"):
         model.fit(X, y, sample_weight=w)
     model = ResampledClassifier(kit.Recorder(), over.RandomOverSampler(random_state=0))
     seen = model.fit(X, y, sample_weight=w)
@@ -297,7 +297,7 @@ def test_no_resampled_row_reaches_a_validation_fold(kit, data):
 
 
 def test_calibrated(data):
-    X, y, w = data
+    X, y, _ = data
     model = ResampledClassifier(LogisticRegression(), SMOTE(random_state=0))
     calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
     gap = abs(calibrated.predict_proba(X)[:, 1].mean() - y.mean())

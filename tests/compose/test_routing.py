@@ -83,13 +83,13 @@ def test_selector_weights_pass_through_a_pipeline(kit, data):
     X, y, w = data
     asks = kit.Recorder().set_fit_request(sample_weight=True)
     scaler = StandardScaler().set_fit_request(sample_weight=False)
-    model = ResampledClassifier(make_pipeline(scaler, asks), kit.Selector(100))
+    selector = kit.Selector(100).set_fit_request(sample_weight=False)
+    model = ResampledClassifier(make_pipeline(scaler, asks), selector)
     np.testing.assert_array_equal(model.fit(X, y).estimator_[-1].sample_weight_, np.full(100, 6.0))
     expected = 6 * w[model.sampler_.sample_indices_]
     seen = model.fit(X, y, sample_weight=w).estimator_[-1].sample_weight_
     np.testing.assert_array_equal(seen, expected)
-    refuses = ResampledClassifier(make_pipeline(StandardScaler()), kit.Selector(100))
-    refuses.set_params(estimator=make_pipeline(scaler, LogisticRegression()))
+    refuses = ResampledClassifier(make_pipeline(scaler, LogisticRegression()), kit.Selector(100))
     with pytest.raises(TypeError, match="set_fit_request"):
         refuses.fit(X, y)
 
@@ -111,7 +111,7 @@ def test_parameters_that_nobody_requested_are_refused(data):
     model = ResampledClassifier(LogisticRegression(), SMOTE(random_state=0))
     with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
         model.fit(X, y, sample_weight=w)
-    with pytest.raises(TypeError, match="unexpected argument.*colour"):
+    with pytest.raises(TypeError, match=r"unexpected argument.*colour"):
         model.fit(X, y, colour=w)
 
 
