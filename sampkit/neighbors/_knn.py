@@ -1,0 +1,233 @@
+"""The public door of the neighbour search: checks, and the choice of the engine."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sampkit._array import namespace
+from sampkit.neighbors import _gemm, _sparse, _tree
+from sampkit.neighbors._exact import Answer, Index, Queries
+from sampkit.neighbors._threads import one_blas_thread
+
+TREE_COLUMNS = 6  # up to here a k-d tree is faster than matrix products
+SAFE = 2.0**200  # squares of numbers up to here, summed, neither overflow nor vanish
+
+
+def knn(
+    X: Any,
+    k: int,
+    *,
+    query: Any = None,
+    exclude: Any = None,
+    return_distance: bool = False,
+    method: Literal["auto", "tree", "gemm"] = "auto",
+) -> Any:
+    """The k nearest rows of X by Euclidean distance, exactly, whatever the data.
+
+    Distances are compared as they come out of the differences of rows, in float64; of rows
+    equally far the one with the lower number comes first. The answer does not depend on the
+    method, on the number of threads or on the size of the blocks.
+
+    Parameters
+    ----------
+    X : array-like, CSR/CSC matrix or array, or CuPy array, of shape (n, d)
+        Rows to search, finite. float32 and float64 are searched as they are, other numbers as
+        float64.
+    k : int
+        Neighbours of each query, at least 1.
+    query : None, array of int of shape (q,), or matrix of shape (q, d), default=None
+        None: all rows of X. A 1-D array: the rows of X with these numbers. In both cases a row
+        is left out of its own neighbours by its number, so that its duplicates may be among them.
+        A matrix: points, dense, sparse or on the device as X is.
+    exclude : array of int of shape (q,), default=None
+        For points only: the row of X that each of them must not get, -1 for none.
+    return_distance : bool, default=False
+        Return the distances as well.
+    method : {"auto", "tree", "gemm"}, default="auto"
+        Candidates from a k-d tree or from blocked matrix products. "auto" is "tree" for dense X
+        of at most 6 columns in main memory, else "gemm".
+
+    Returns
+    -------
+    distances : ndarray of float64, shape (q, k)
+        Ascending; only with `return_distance`.
+    indices : ndarray of intp, shape (q, k)
+        Row numbers of X, nearest first. A CuPy array if X is one.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not a whole number >= 1, fewer than k rows are left for a query, X or the
+        points are not finite or not matrices of equally many columns, a row number is out of
+        range, or `method` is unknown or not to be had for this X.
+
+    Notes
+    -----
+    Time: O(q n d) for "gemm", at the speed of float32 matrix products; for "tree" about
+    O((n + q) log n) with few columns. Memory beyond X and the answer: X once more in float32
+    ("gemm"), and some 20 MB of blocks. Queries are worked on in as many threads as BLAS may use.
+
+    "gemm" selects k + 3 candidates by float32 products that bound each distance from below,
+    ranks them by differences, and accepts the k best where no other row can be nearer. Queries
+    for which that is not certain (ties, clusters that are tiny against their distance, columns
+    of very different scale) are searched again in float64 around their own centre, and what
+    rounding still hides is compared by differences.
+
+    References
+    ----------
+    .. [1] N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002,
+       section 3.1 (the bound on the rounding of inner products).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sampkit.neighbors import knn
+    >>> X = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    >>> knn(X, 2)
+    array([[1, 2],
+           [0, 2],
+           [0, 1],
+           [0, 1]])
+    >>> knn(X, 1, query=[3], return_distance=True)
+    (array([[2.]]), array([[0]]))
+    """
+    if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a whole number >= 1, got {k!r}")
+    if method not in ("auto", "tree", "gemm"):
+        raise ValueError(f"method must be 'auto', 'tree' or 'gemm', got {method!r}")
+    if namespace(X) is not np:
+        from sampkit.neighbors import _device
+
+        return _device.knn(X, int(k), query, exclude, return_distance, method)
+    X = _matrix(X, "X")
+    queries = _queries(X, query, exclude)
+    _check_enough(X.shape[0], int(k), queries.exclude)
+    if method == "tree" and sp.issparse(X):
+        raise ValueError("method 'tree' needs dense X, got a sparse matrix; use 'auto' or 'gemm'")
+    X, queries, unit = _moderate(X, queries)
+    answer = _search(X, queries, int(k), method)
+    if return_distance:
+        return np.sqrt(answer.squared) * unit, answer.index
+    return answer.index
+
+
+def _search(X: Any, queries: Queries, k: int, method: str) -> Answer:
+    if len(queries) == 0:
+        return Answer.empty(0, k)
+    with one_blas_thread() as n_threads:
+        if sp.issparse(X):
+            return _sparse.search(X, queries, k, n_threads)
+        if method == "tree" or (method == "auto" and X.shape[1] <= TREE_COLUMNS):
+            return _tree.search(X, queries, k, n_threads)
+        return _gemm.search(X, queries, k, n_threads)
+
+
+def _matrix(X: Any, name: str) -> Any:
+    """Finite floats, C-contiguous or canonical CSR; copied only where that needs a change."""
+    if sp.issparse(X):
+        rows = X.tocsr()
+        values = _floats(rows.data, name).astype(np.float64, copy=False)
+        X = sp.csr_array((values, rows.indices, rows.indptr), shape=rows.shape)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+    else:
+        values = X = np.ascontiguousarray(_floats(np.asarray(X), name))
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be a matrix (rows, columns), got shape {X.shape}")
+    if min(X.shape) == 0:
+        raise ValueError(f"{name} must have at least one row and one column, got shape {X.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    if not np.isfinite(total) and not np.isfinite(values).all():
+        what = "NaN" if np.isnan(values).any() else "infinity"
+        raise ValueError(f"{name} must be finite, but Input {name} contains {what}")
+    return X
+
+
+def _floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    if values.dtype in (np.float32, np.float64):
+        return values
+    if values.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    return values.astype(np.float64)
+
+
+def _queries(X: Any, query: Any, exclude: Any) -> Queries:
+    n, d = X.shape
+    if query is None:
+        rows = None
+    elif len(np.shape(query)) == 1 and not sp.issparse(query):
+        rows = row_numbers(query, "query", 0, n)
+    else:
+        return _points(X, query, exclude)
+    if exclude is not None:
+        raise ValueError("exclude goes with a matrix of points; rows of X exclude themselves")
+    return Queries(X, rows, np.arange(n) if rows is None else rows)
+
+
+def _points(X: Any, query: Any, exclude: Any) -> Queries:
+    n, d = X.shape
+    if sp.issparse(query) and not sp.issparse(X):
+        raise ValueError("query must be dense, as X is, got a sparse matrix")
+    if np.shape(query)[:1] == (0,) and len(np.shape(query)) == 2:
+        points: Any = np.empty((0, d))
+    else:
+        points = _matrix(query, "query")
+        if sp.issparse(X) and not sp.issparse(points):
+            points = sp.csr_array(points.astype(np.float64))
+    if points.shape[1] != d:
+        raise ValueError(f"query must have the {d} columns of X, got {points.shape[1]}")
+    if exclude is None:
+        return Queries(points, None, np.full(points.shape[0], -1))
+    exclude = row_numbers(exclude, "exclude", -1, n)
+    if len(exclude) != points.shape[0]:
+        raise ValueError(
+            f"exclude must hold one row number per point, got {len(exclude)} for {points.shape[0]}"
+        )
+    return Queries(points, None, exclude)
+
+
+def row_numbers(rows: Any, name: str, least: int, n: int) -> Index:
+    """Row numbers as a 1-D intp array; ValueError unless whole numbers in [least, n)."""
+    rows = np.asarray(rows)
+    if rows.size == 0:
+        return np.empty(0, dtype=np.intp)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be a 1-D array of row numbers, got {rows.dtype} of shape {rows.shape}"
+        )
+    for worst in (rows.min(), rows.max()):
+        if not least <= worst < n:
+            raise ValueError(f"{name} must hold row numbers in [{least}, {n}), got {worst}")
+    return rows.astype(np.intp, copy=False)
+
+
+def _check_enough(n: int, k: int, exclude: Index) -> None:
+    left = n - bool((exclude >= 0).any())
+    if k > left:
+        raise ValueError(
+            f"Expected n_neighbors <= n_samples_fit, but k = {k} neighbours were asked for and "
+            f"only {left} of the {n} rows of X are left to choose from"
+        )
+
+
+def _moderate(X: Any, queries: Queries) -> tuple[Any, Queries, float]:
+    """X and queries in a unit, a power of two, in which squares neither overflow nor vanish."""
+    largest = max(_largest(X), _largest(queries.points))
+    if 1.0 / SAFE <= largest <= SAFE or largest == 0.0:
+        return X, queries, 1.0
+    unit = 2.0 ** float(np.frexp(largest)[1])
+    scaled = X * (1.0 / unit)
+    points = scaled if queries.points is X else queries.points * (1.0 / unit)
+    return scaled, Queries(points, queries.rows, queries.exclude), unit
+
+
+def _largest(X: Any) -> float:
+    values = X.data if sp.issparse(X) else X
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
