@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sampkit.under_sampling import EditedNearestNeighbours, RandomUnderSampler
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_regression
@@ -25,6 +24,7 @@ from sklearn.utils import get_tags
 
 from sampkit.compose import ResampledClassifier, ResampledRegressor
 from sampkit.over_sampling import SMOTE, RandomOverSampler
+from sampkit.under_sampling import EditedNearestNeighbours, RandomUnderSampler
 
 # --- what the estimator sees ----------------------------------------------------------------------
 
@@ -243,6 +243,30 @@ def test_classes_are_those_the_estimator_saw(kit):
     model = ResampledClassifier(LogisticRegression(), DropsClassTwo(), prior_correction=True)
     np.testing.assert_array_equal(model.fit(X, y).classes_, [0, 1])
     assert model.predict_proba(X).shape == (90, 2)
+
+
+def test_everything_is_done_once(kit, data, monkeypatch):
+    # What the overhead target rests on: one clone of each part, one re-sampling, one fit.
+    from sampkit.compose import _resampled
+
+    X, y, _ = data
+    calls = []
+    real = _resampled.clone
+    monkeypatch.setattr(
+        _resampled, "clone", lambda obj, **kw: (calls.append(type(obj)), real(obj, **kw))[1]
+    )
+    for part, method in ((kit.EveryThird, "fit_resample"), (kit.Recorder, "fit")):
+        inner = getattr(part, method)
+        monkeypatch.setattr(
+            part,
+            method,
+            lambda self, *args, _inner=inner, _name=method, **kw: (
+                calls.append(_name),
+                _inner(self, *args, **kw),
+            )[1],
+        )
+    ResampledClassifier(kit.Recorder(), kit.EveryThird()).fit(X, y)
+    assert calls == [kit.EveryThird, "fit_resample", kit.Recorder, "fit"]
 
 
 # --- in scikit-learn's tools ----------------------------------------------------------------------

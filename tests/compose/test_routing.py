@@ -157,11 +157,6 @@ def test_grid_search_with_routed_weights_is_the_same_in_parallel(data):
     np.testing.assert_array_equal(scores, parallel.cv_results_["mean_test_score"])
     best = serial.best_estimator_[-1]
     assert best.n_samples_resampled_ == 1078
-    plain = GridSearchCV(
-        routed_model().set_params(standardscaler=StandardScaler()), grid, scoring=scorer, cv=3
-    )
-    with pytest.raises(UnsetMetadataPassedError):
-        plain.fit(X, y, sample_weight=w)
 
 
 @pytest.mark.usefixtures("routing")
