@@ -114,7 +114,7 @@ def column_number(column: Any, names: Sequence[Any] | None, n_columns: int, para
     if names is not None and column in list(names):
         return list(names).index(column)
     if isinstance(column, Integral) and not isinstance(column, bool):
-        if -n_columns <= column < n_columns:
+        if -n_columns <= int(column) < n_columns:
             return int(column) % n_columns
         raise ValueError(
             f"{parameter}: column {column} does not exist, all features must be in "

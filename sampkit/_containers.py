@@ -189,12 +189,12 @@ class Listed(Dense):
 
 
 class Foreign(Dense):
-    """Arrays of another namespace (array API): computed on the host, handed back on their device."""
+    """Arrays of another namespace (array API): computed on the host, put back on their device."""
 
     def __init__(self, X: Any):
-        from sklearn.utils._array_api import get_namespace, move_to
+        from sklearn.utils._array_api import move_to
 
-        self.xp, _ = get_namespace(X)
+        self.xp = X.__array_namespace__()
         self.device = X.device
         super().__init__(move_to(X, xp=np, device="cpu"))
 
@@ -281,6 +281,13 @@ def root_module(value: Any) -> str:
     return type(value).__module__.split(".")[0]
 
 
+def is_foreign(X: Any) -> bool:
+    """Whether X is an array of another namespace that scikit-learn was told to dispatch on."""
+    if isinstance(X, np.ndarray) or not hasattr(X, "__array_namespace__"):
+        return False
+    return bool(get_config()["array_api_dispatch"])
+
+
 def is_narwhals_frame(X: Any) -> bool:
     """Whether X is an eager data frame other than pandas that narwhals knows (polars, pyarrow)."""
     if root_module(X) not in ("polars", "pyarrow", "modin", "cudf"):
@@ -322,11 +329,7 @@ def container_of(X: Any, *, numeric: bool) -> Container:
         from sampkit._frames import frame_of
 
         return frame_of(X)
-    if (
-        not isinstance(X, np.ndarray)
-        and hasattr(X, "__array_namespace__")
-        and get_config()["array_api_dispatch"]
-    ):
+    if is_foreign(X):
         return Foreign(X)
     if isinstance(X, np.ndarray):
         return Dense(_table(X))
@@ -365,9 +368,9 @@ def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
         return [y[i] for i in rows]
     if sp.issparse(y):
         return y.tocsr()[rows].asformat(y.format)
-    if not isinstance(y, np.ndarray) and get_config()["array_api_dispatch"]:
-        if hasattr(y, "__array_namespace__"):
-            return Foreign(y.reshape((-1, 1)) if y.ndim == 1 else y).take(rows).reshape(-1)
+    if is_foreign(y):
+        column = y.__array_namespace__().reshape(y, (-1, 1))
+        return Foreign(column).take(rows)[:, 0]
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]

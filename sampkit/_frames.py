@@ -31,6 +31,8 @@ def frame_of(X: Any) -> Container:
 class Frame(Container):
     """What the data-frame libraries share: numbers are stacked column by column."""
 
+    names: list[Any]
+
     def matrix(self, columns: Index | None = None) -> Any:
         wanted = range(self.n_columns) if columns is None else columns.tolist()
         single = all(self._is_float32(j) for j in wanted)
@@ -47,9 +49,8 @@ class Frame(Container):
         columns: dict[int, Any] = {}
         if len(continuous):
             numbers = self._numbers_by_column(new, len(continuous))
-            columns.update(
-                (int(j), self._cast(numbers[q], int(j))) for q, j in enumerate(continuous)
-            )
+            for q, j in enumerate(continuous.tolist()):
+                columns[j] = self._cast(numbers[q], j)
         for q, j in enumerate(new.nominal.tolist()):
             assert new.cells is not None
             columns[j] = self._cells(j, new.cells[:, q])
@@ -81,7 +82,7 @@ class Frame(Container):
     def _cells(self, j: int, rows: Index) -> Any: ...
 
     def _not_numbers(self, j: int, dtype: Any) -> ValueError:
-        name = self.names[j] if self.names is not None else j
+        name = self.names[j]
         hint = (
             "name it in SMOTENC(categorical_features=...)"
             if str(dtype) not in ("datetime64", "timedelta64")
@@ -169,7 +170,7 @@ class PandasFrame(Frame):
             if isinstance(dtype, np.dtype):
                 return column.to_numpy()
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if dtype == object:
+        if dtype == np.dtype(object):
             try:
                 return column.to_numpy().astype(np.float64)
             except ValueError:

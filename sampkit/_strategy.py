@@ -1,4 +1,4 @@
-"""What `sampling_strategy` means: from a user's word, number, dict or callable to rows per class."""
+"""What `sampling_strategy` means: a user's word, number, dict or callable as rows per class."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _from_dict(wanted: Mapping[Any, Any], target: Target, kind: Kind) -> dict[in
                 f"The number of samples in a class must be an integer, got {_short(count)} for "
                 f"class {_short(label)}."
             )
-        if count < 0:
+        if int(count) < 0:
             raise ValueError(
                 f"The number of samples in a class cannot be negative. 'sampling_strategy' has "
                 f"{count} for class {_short(label)}."

@@ -117,11 +117,15 @@ class Provenance(NamedTuple):
 
     def joined(self, other: Provenance) -> Provenance:
         """The rows of two provenances, one after the other."""
-        return Provenance(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+        return Provenance(
+            np.concatenate([self.seed, other.seed]),
+            np.concatenate([self.neighbor, other.neighbor]),
+            np.concatenate([self.gap, other.gap]),
+        )
 
     def picked(self, index: Index) -> Provenance:
         """Provenance of some of the rows."""
-        return Provenance(*(part[index] for part in self))
+        return Provenance(self.seed[index], self.neighbor[index], self.gap[index])
 
 
 @dataclass(slots=True)
@@ -350,6 +354,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         return self._leave(table, y, result)
 
     def _enter(self, X: Any, y: Any, **metadata: Any) -> Table:
+        """Check everything, before any work; metadata are checked by who takes them."""
         target = self._check_target(y)
         container = container_of(X, numeric=not self._any_cells)
         validate_data(self, X=_named(X, container), skip_check_array=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sampkit.over_sampling._adasyn import ADASYN
 from sampkit.over_sampling._allocation import allocate_seeds, over_percent
 from sampkit.over_sampling._borderline import BorderlineSMOTE
+from sampkit.over_sampling._display import ResamplingDisplay
 from sampkit.over_sampling._interpolate import interpolate
 from sampkit.over_sampling._kmeans import KMeansSMOTE
 from sampkit.over_sampling._nominal import nominal_vote, vdm_tables
@@ -23,6 +24,7 @@ __all__ = [
     "BorderlineSMOTE",
     "KMeansSMOTE",
     "RandomOverSampler",
+    "ResamplingDisplay",
     "allocate_seeds",
     "interpolate",
     "nominal_vote",

@@ -112,9 +112,9 @@ class SeedWeightedSampler(BaseSampler):
         """
         return self._run(X, y, seed_weights=seed_weights)
 
-    def _enter(self, X: Any, y: Any, seed_weights: Any = None) -> Table:
+    def _enter(self, X: Any, y: Any, **metadata: Any) -> Table:
         table = super()._enter(X, y)
-        check_seed_weights(seed_weights, table.target, table.targets)
+        check_seed_weights(metadata.get("seed_weights"), table.target, table.targets)
         return table
 
 
@@ -151,9 +151,11 @@ class SyntheticSampler(SeedWeightedSampler):
         drawn = [Drawn(_NOTHING, _NO_VOTERS)]
         for code, size in wanted:
             where = f"class {table.target.labels[code]!r}"
-            for pool in self._pools(table, code, size, rng, weights):
-                drawn.append(self._draw(source, pool, where, rng, weights))
-        origin = Provenance(*map(np.concatenate, zip(*(d.origin for d in drawn), strict=True)))
+            pools = self._pools(table, code, size, rng, weights)
+            drawn.extend(self._draw(source, pool, where, rng, weights) for pool in pools)
+        parts = zip(*(d.origin for d in drawn), strict=True)
+        seed, neighbor, gap = (np.concatenate(part) for part in parts)
+        origin = Provenance(seed, neighbor, gap)
         new = self._new_rows(table, source, origin, [d.voters for d in drawn[1:]], rng)
         return Resampled(None, new, self._described(origin))
 

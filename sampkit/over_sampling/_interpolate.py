@@ -69,17 +69,17 @@ def interpolate(
         _row_numbers(seed, "seed", X.shape[0]),
         _row_numbers(neighbor, "neighbor", X.shape[0]),
     )
-    gap = gap if namespace(gap) is not np else np.asarray(gap, dtype=_float_of(X.dtype))
+    share: Any = gap if namespace(gap) is not np else np.asarray(gap, dtype=_float_of(X.dtype))
     m, d = len(seed), X.shape[1]
-    if len(neighbor) != m or gap.shape not in ((m,), (m, d)):
+    if len(neighbor) != m or share.shape not in ((m,), (m, d)):
         raise ValueError(
             f"seed, neighbor and gap must have one entry (or one row of {d}) for each of the {m} "
-            f"new rows, got shapes {seed.shape}, {neighbor.shape}, {gap.shape}."
+            f"new rows, got shapes {seed.shape}, {neighbor.shape}, {share.shape}."
         )
     if sp.issparse(X):
-        return _sparse_rows(X, seed, neighbor, gap)
+        return _sparse_rows(X, seed, neighbor, share)
     if X.dtype.kind != "f":
-        rows = interpolate(X.astype(np.float64), seed, neighbor, gap)
+        rows = interpolate(X.astype(np.float64), seed, neighbor, share)
         rows = xp.rint(rows, out=rows).astype(X.dtype)
         if out is None:
             return rows
@@ -91,8 +91,15 @@ def interpolate(
         raise ValueError(
             f"out must have shape {(m, d)} and dtype {X.dtype}, got {out.shape} and {out.dtype}."
         )
-    gap = xp.asarray(gap, dtype=X.dtype)
-    _dense_rows(xp, X, xp.asarray(seed), xp.asarray(neighbor), gap.reshape(m, -1), out)
+    share = xp.asarray(share, dtype=X.dtype)
+    _dense_rows(
+        xp,
+        X,
+        xp.asarray(seed),
+        xp.asarray(neighbor),
+        share if share.ndim == 2 else share[:, None],
+        out,
+    )
     return out
 
 

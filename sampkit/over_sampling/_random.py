@@ -113,7 +113,7 @@ class RandomOverSampler(SeedWeightedSampler):
                 f"resampled. The missing classes are: {str(missing)[:150]}"
             )
         for label, factor in self.shrinkage.items():
-            if not isinstance(factor, Real) or not factor >= 0:
+            if not isinstance(factor, Real) or not float(factor) >= 0:
                 raise ValueError(
                     f"The shrinkage factor needs to be >= 0. Got {factor!r} for class {label!r}."
                 )

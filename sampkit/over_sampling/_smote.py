@@ -156,7 +156,8 @@ class SMOTE(SyntheticSampler):
             raise ValueError(f"batch must be an integer >= 1, got {batch!r}.")
         table = self._enter(X, y, seed_weights=seed_weights)
         result = self._resampled(table, seed_weights=seed_weights)
-        assert result.new is not None and result.origin is not None
+        assert result.new is not None
+        assert result.origin is not None
         new, seed = result.new, result.origin.seed
         none_kept = np.empty(0, dtype=np.intp)
 

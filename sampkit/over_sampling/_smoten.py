@@ -173,17 +173,15 @@ def vdm_neighbors(
     """The k nearest rows in the squared value difference metric."""
     if tables[0].shape[1] == 2:
         # |p - p'| + |(1 - p) - (1 - p')| = |2 p - 2 p'|
-        places = np.column_stack(
-            [2 * t[column, 1] for t, column in zip(tables, codes.T, strict=True)]
-        )
+        pairs = zip(tables, codes.T, strict=True)
+        places = np.column_stack([2 * table[column, 1] for table, column in pairs])
         return neighbors_of(nn, places, rows, k)
     squared = [np.abs(t[:, None, :] - t[None, :, :]).sum(axis=2) ** 2 for t in tables]
     if isinstance(nn, VerifiedNeighbors):
         return _vdm_blocks(codes, squared, rows, k)
-    everyone = np.arange(len(codes))
     if "metric" in nn.get_params():
         nn.set_params(metric="precomputed")
-    return neighbors_of(nn, _vdm_distances(codes, codes, squared)[everyone], rows, k)
+    return neighbors_of(nn, _vdm_distances(codes, codes, squared), rows, k)
 
 
 def _vdm_distances(

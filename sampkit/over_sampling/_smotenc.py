@@ -132,9 +132,9 @@ class SMOTENC(SyntheticSampler):
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> SamplerTagsBundle:
-        """Strings and NaN are values of nominal columns."""
+        """Strings are values of nominal columns; so is NaN, but not in the numeric ones."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        tags.input_tags.string = tags.input_tags.categorical = True
         return tags
 
     def _check_cells(self, table: Table) -> None:
@@ -146,9 +146,9 @@ class SMOTENC(SyntheticSampler):
         d = container.n_columns
         nominal = nominal_columns(self.categorical_features, container)
         if len(nominal) in (0, d):
-            have, lack = (
-                ("categorical", "numerical") if len(nominal) else ("numerical", "categorical")
-            )
+            have, lack = "categorical", "numerical"
+            if not len(nominal):
+                have, lack = lack, have
             raise ValueError(
                 f"SMOTE-NC is not designed to work only with {have} features. It requires some "
                 f"{lack} features. (n_features={d}, categorical_features="
@@ -175,7 +175,8 @@ class SMOTENC(SyntheticSampler):
         yield Pool(rows, size, rows, label=table.target.labels[code])
 
     def _nearest(self, source: Source, pool: Pool, seeds: Index, k: int) -> Index:
-        assert isinstance(source, MixedSource) and pool.among is not None
+        assert isinstance(source, MixedSource)
+        assert pool.among is not None
         at = source.at(pool.among)
         numbers, codes = source.X[at], source.codes[at]  # type: ignore[index]
         med = median_std(numbers)
@@ -225,10 +226,10 @@ def nominal_columns(features: Any, container: Container) -> Index:
             )
         return np.flatnonzero(chosen)
     for c in chosen:
-        if isinstance(c, Integral) and not 0 <= c < d:
+        if isinstance(c, Integral) and not 0 <= int(c) < d:
             raise ValueError(
-                f"all features must be in [0, {d - 1}] or [-{d}, 0], got "
-                f"categorical_features={str(chosen)[:100]}: all features must be in [0, {d})."
+                f"categorical_features: all features must be in [0, {d}), got {c} in "
+                f"{str(chosen)[:100]}."
             )
     numbers = [column_number(c, container.names, d, "categorical_features") for c in chosen]
     return np.unique(np.asarray(numbers, dtype=np.intp))

@@ -126,7 +126,7 @@ class SVMSMOTE(SyntheticSampler):
         self, table: Table, rng: np.random.Generator, seed_weights: Any = None
     ) -> Resampled:
         svm = SVC(gamma="scale") if self.svm_estimator is None else clone(self.svm_estimator)
-        self.svm_estimator_ = svm.fit(table.matrix, table.target.codes)
+        self.svm_estimator_ = svm.fit(table.matrix, table.target.classes[table.target.codes])
         if not hasattr(self.svm_estimator_, "support_"):
             raise RuntimeError(
                 "`svm_estimator` is required to exposed a `support_` fitted attribute. Such "

@@ -87,9 +87,10 @@ class EditedNearestNeighbours(BaseSampler):
 
     def _fit_resample(self, table: Table, rng: np.random.Generator) -> Resampled:
         if isinstance(self.n_neighbors, Integral):
-            self.nn_, k = VerifiedNeighbors(n_neighbors=self.n_neighbors + 1), self.n_neighbors
+            self.nn_ = VerifiedNeighbors(n_neighbors=int(self.n_neighbors) + 1)
         else:
-            self.nn_, k = clone(self.n_neighbors), self.n_neighbors.n_neighbors - 1
+            self.nn_ = clone(self.n_neighbors)
+        k = int(self.nn_.n_neighbors) - 1
         if table.n_rows <= k:
             raise ValueError(
                 f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k + 1}, n_samples_fit "
@@ -97,7 +98,7 @@ class EditedNearestNeighbours(BaseSampler):
             )
         codes = table.target.codes
         rows = np.flatnonzero(np.isin(codes, list(table.targets)))
-        votes = codes[neighbors_of(self.nn_, table.matrix, rows, int(k))]
+        votes = codes[neighbors_of(self.nn_, table.matrix, rows, k)]
         if self.kind_sel == "all":
             agrees = (votes == codes[rows][:, None]).all(axis=1)
         else:
