@@ -10,6 +10,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
+_ULP = float(np.finfo(np.float64).eps)
+
 
 class ROCHull(NamedTuple):
     """Upper convex hull of ROC points, from :func:`roc_convex_hull`.
@@ -82,6 +84,7 @@ def roc_convex_hull(fpr: npt.ArrayLike, tpr: npt.ArrayLike, *, anchor: bool = Tr
         top = ~leftmost | (y == y[leftmost].max())
         x, y, index = x[top], y[top], index[top]
     order = np.lexsort((y, x))
+    order = order[_may_be_corner(y[order])]
     corners = order[_upper_chain(x[order].tolist(), y[order].tolist())]
     x, y = x[corners], y[corners]
     return ROCHull(x, y, index[corners].astype(np.intp), float(np.trapezoid(y, x)))
@@ -213,21 +216,36 @@ def _check_rates(fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> tuple[FloatArray, Fl
     return x, y
 
 
+def _may_be_corner(y: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which of points sorted by (x, y) top all to their left or reach all to their right.
+
+    No other can be on the upper hull; what remains rises and then falls.
+    """
+    before = np.maximum.accumulate(np.append(-np.inf, y[:-1]))
+    after = np.maximum.accumulate(y[::-1])[::-1]
+    return (y > before) | (y >= after)
+
+
 def _upper_chain(x: list[float], y: list[float]) -> list[int]:
     """Positions of the upper hull of points sorted by (x, y); of equal points the first stays."""
-    ulp = float(np.finfo(np.float64).eps)
     chain: list[int] = []
     for c in range(len(x)):
         if chain and x[c] == x[chain[-1]] and y[c] == y[chain[-1]]:
             continue
-        while len(chain) > 1:
-            a, b = chain[-2:]
-            dx, dy, ex, ey = x[b] - x[a], y[b] - y[a], x[c] - x[b], y[c] - y[b]
-            # The chain must turn right at b by more than the rounding of the rates explains.
-            slack = dx * (y[b] + y[c]) + abs(ey) * (x[a] + x[b])
-            slack += abs(dy) * (x[b] + x[c]) + ex * (y[a] + y[b])
-            if dx * ey - dy * ex < -ulp * slack:
-                break
+        while len(chain) > 1 and not _turns_right(x, y, chain[-2], chain[-1], c):
             chain.pop()
         chain.append(c)
     return chain
+
+
+def _turns_right(x: list[float], y: list[float], a: int, b: int, c: int) -> bool:
+    """Whether the way over a, b, c turns right at b by more than the rounding of the rates."""
+    dx, dy, ex, ey = x[b] - x[a], y[b] - y[a], x[c] - x[b], y[c] - y[b]
+    width, height = dx + ex, abs(dy) + abs(ey)
+    if not (width and height):
+        return False
+    # Scaled to a box of size 1, so that no product underflows.
+    dx, ex, dy, ey = dx / width, ex / width, dy / height, ey / height
+    slack = (dx * (y[b] + y[c]) + ex * (y[a] + y[b])) / height
+    slack += (abs(ey) * (x[a] + x[b]) + abs(dy) * (x[b] + x[c])) / width
+    return dx * ey - dy * ex < -_ULP * slack

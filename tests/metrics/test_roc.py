@@ -14,7 +14,7 @@ from sampkit.metrics import optimal_operating_point, roc_auc_points, roc_convex_
 FPR = [0.1, 0.2, 0.3, 0.6, 0.5]
 TPR = [0.5, 0.6, 0.85, 0.8, 0.9]
 
-rate = st.one_of(st.floats(0, 1), st.integers(0, 8).map(lambda k: k / 8))
+rate = st.one_of(st.floats(0, 1, allow_subnormal=False), st.integers(0, 8).map(lambda k: k / 8))
 points = st.lists(st.tuples(rate, rate), min_size=1, max_size=40).map(
     lambda p: tuple(np.array(p).T)
 )
@@ -70,6 +70,11 @@ def test_without_anchors_only_given_points():
     assert_array_equal(roc_convex_hull([0.4, 0.4], [0.3, 0.7], anchor=False).indices, [1])
 
 
+def test_a_steep_fall_does_not_hide_a_corner():
+    # The smallest positive rate: a cross product with it is 0.
+    assert_array_equal(roc_convex_hull([0.0, 5e-324], [0.5, 0.0]).indices, [-1, 0, -1])
+
+
 def test_series_and_lists_alike():
     frame = pd.DataFrame({"fpr": FPR, "tpr": TPR}, index=list("abcde"))
     assert_array_equal(
@@ -100,7 +105,7 @@ def test_hull_is_concave_above_every_point_and_blind_to_order(rates, random):
     assert_array_equal(again.tpr, hull.tpr)
 
 
-@given(points, st.floats(0, 1), st.floats(0, 0.999))
+@given(points, st.floats(0, 1, allow_subnormal=False), st.floats(0, 0.999))
 def test_points_below_the_hull_change_nothing(rates, at, share):
     fpr, tpr = rates
     hull = roc_convex_hull(fpr, tpr)
