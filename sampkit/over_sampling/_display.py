@@ -112,8 +112,8 @@ class ResamplingDisplay:
         else:
             i, j = (0, before.shape[1] - 1) if features is None else features
             before, after = before[:, [i, j]], after[:, [i, j]]
-            axes = tuple(str(f"Column {k}" if names is None else names[k]) for k in (i, j))
-        display = cls(after, labels_of(y_out), provenance, before, axes)  # type: ignore[arg-type]
+            axes = (_axis_name(names, i), _axis_name(names, j))
+        display = cls(after, labels_of(y_out), provenance, before, axes)
         return display.plot(ax=ax, max_segments=max_segments)
 
     def plot(self, *, ax: Any = None, max_segments: int = 200) -> ResamplingDisplay:
@@ -152,19 +152,15 @@ class ResamplingDisplay:
         starts = np.stack([self.original[seed[drawn]], self.points[drawn]], axis=1)
         ax.add_collection(LineCollection([*starts, *ends], colors="0.75", linewidths=0.6, zorder=1))
         classes, counts = np.unique(self.labels, return_counts=True)
-        for rank, code in enumerate(np.argsort(-counts)):
-            mine = self.labels == classes[code]
-            colour = f"C{rank}"
-            old_rows, new_rows = self.points[mine & ~new], self.points[mine & new]
-            ax.scatter(*old_rows.T, s=14, color=colour, alpha=0.6, lw=0, zorder=2,
-                       label=f"class {classes[code]}, original ({len(old_rows)})")  # fmt: skip
-            if len(new_rows):
-                ax.scatter(*new_rows.T, s=22, facecolors="none", edgecolors=colour, lw=0.9,
-                           zorder=3, label=f"class {classes[code]}, new ({len(new_rows)})")  # fmt: skip
+        for code in np.argsort(-counts, kind="stable"):  # rare classes on top
+            mine, colour = self.labels == classes[code], f"C{code}"
+            old = {"s": 14, "color": colour, "alpha": 0.6, "lw": 0, "zorder": 2}
+            made = {"s": 22, "facecolors": "none", "edgecolors": colour, "lw": 0.9, "zorder": 3}
+            _scatter(ax, self.points[mine & ~new], f"class {classes[code]}, original", **old)
+            _scatter(ax, self.points[mine & new], f"class {classes[code]}, new", **made)
         dropped = np.setdiff1d(np.arange(len(self.original)), seed[~new])
-        if len(dropped):
-            ax.scatter(*self.original[dropped].T, s=14, marker="x", color="0.8", lw=0.7, zorder=0,
-                       label=f"dropped ({len(dropped)})")  # fmt: skip
+        gone = {"s": 14, "marker": "x", "color": "0.8", "lw": 0.7, "zorder": 0}
+        _scatter(ax, self.original[dropped], "dropped", **gone)
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         ax.legend(fontsize="small", framealpha=0.9)
         self.ax_, self.figure_ = ax, ax.figure
@@ -174,6 +170,15 @@ class ResamplingDisplay:
         """Rows that were made; a row of the input has gap 0 and is its own neighbour."""
         seed, neighbor, gap = self.provenance
         return np.isnan(gap) | (gap != 0) | (seed != neighbor)
+
+
+def _scatter(ax: Any, points: npt.NDArray[np.float64], label: str, **style: Any) -> None:
+    if len(points):
+        ax.scatter(points[:, 0], points[:, 1], label=f"{label} ({len(points)})", **style)
+
+
+def _axis_name(names: Any, column: int) -> str:
+    return f"Column {column}" if names is None else str(names[column])
 
 
 def _numbers(X: Any) -> npt.NDArray[np.float64]:

@@ -178,11 +178,8 @@ class KMeansSMOTE(SyntheticSampler):
 
     def _sparsity(self, X: Any) -> float:
         n = X.shape[0]
-        total = sum(
-            float(block)
-            for block in pairwise_distances_chunked(X, reduce_func=lambda D, _: [D.sum()])
-            for block in block
-        )
+        blocks = pairwise_distances_chunked(X, reduce_func=lambda D, _: D.sum(axis=1))
+        total = float(sum(block.sum() for block in blocks))
         exponent = self.density_exponent
         if isinstance(exponent, str):
             exponent = 0.16 * (np.log(n) / np.log(1.6)) ** 1.8

@@ -87,7 +87,7 @@ class SMOTE(SyntheticSampler):
     >>> sampler = SMOTE(random_state=0)
     >>> X_res, y_res = sampler.fit_resample(X, y)
     >>> X_res.shape, sampler.sampling_strategy_
-    ((358, 20), {1: 158})
+    ((360, 20), {1: 160})
     >>> seed, neighbor, gap = sampler.provenance_
     >>> bool(abs(X_res - (X[seed] + gap[:, None] * (X[neighbor] - X[seed]))).max() < 1e-12)
     True

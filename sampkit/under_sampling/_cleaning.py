@@ -64,7 +64,7 @@ class EditedNearestNeighbours(BaseSampler):
     >>> sampler = EditedNearestNeighbours()
     >>> X_res, y_res = sampler.fit_resample(X, [0, 0, 0, 0, 1, 1, 1])
     >>> sampler.sample_indices_.tolist()
-    [4, 5, 6]
+    [0, 1, 2, 4, 5, 6]
     """
 
     _sampling_type: ClassVar[str] = "clean-sampling"
