@@ -6,6 +6,7 @@ inline, so that the page makes no request to anywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -243,7 +244,7 @@ def _pretty(number: str) -> str:
     """A true minus, a true times sign, a dash for what is not there."""
     if number == "-":
         return "–"
-    return number.replace("-", "−").replace("x", "×")
+    return re.sub(r"(?<=\d)x$", "×", number).replace("-", "−")
 
 
 def _scale(row: Row) -> Markup:

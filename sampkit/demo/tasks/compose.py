@@ -50,7 +50,7 @@ def run(context: Context) -> TaskResult:
     satimage = load_satimage()
     X, y = satimage.data, satimage.target
     if context.quick:
-        X, y = first_rows(X, y, 900, context.seed)
+        X, y = first_rows(X, y, 600, context.seed)
     repeats = 2 if context.quick else REPEATS
     drawn = []
     for repeat in range(repeats):

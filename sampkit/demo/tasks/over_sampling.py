@@ -28,28 +28,29 @@ print(cross_val_score(model, X, y, scoring="recall").mean())
 """
 
 TEXT = """\
-One pixel in ten is damp grey soil. A model that is fitted on the table as it is can afford to \
-overlook that soil; the synthetic rows make overlooking it expensive. Re-sampling happens inside \
-each training fold, so no synthetic row is ever scored.
+One pixel in ten is damp grey soil. A model fitted on the table as it is can afford to overlook \
+that soil; filling the class up makes overlooking it expensive. Re-sampling happens inside each \
+training fold, so no synthetic row is ever scored.
 
-Recall and balanced accuracy depend on where a model puts its threshold, and every kind of \
-re-sampling moves that threshold. The area under the curve does not: there, SMOTE with \
-under-sampling is set against under-sampling alone, as the paper does. Plain replication of the \
-rare rows stands beside it, because it is the rival to beat, and on this table SMOTE does not \
-clearly beat it.
+Recall, precision and balanced accuracy depend on where a model puts its threshold, and what \
+re-sampling moves first is that threshold. The area under the ROC curve does not depend on it. \
+For the tree the curve is the paper's: mixes with under-sampling, against under-sampling alone \
+(its error is over shufflings of the folds only). Plain replication of the rare rows stands beside \
+SMOTE, because it is the rival to beat.
 """
 
 OVER = 300  # percent, the level at which the paper sees its gain on this table
 MISS = 10  # false alarms that a missed rare pixel costs
 SHUFFLINGS = 3
 SHOWN = (
+    ("linear model", "rare-class recall", "SMOTE"),
+    ("linear model", "balanced accuracy", "SMOTE"),
+    ("linear model", "balanced accuracy", "replication"),
+    ("linear model", "area under ROC", "SMOTE"),
     ("tree", "rare-class recall", "SMOTE"),
+    ("tree", "precision", "SMOTE"),
     ("tree", "balanced accuracy", "SMOTE"),
     ("tree", "balanced accuracy", "replication"),
-    ("tree", "precision", "SMOTE"),
-    ("logistic regression", "rare-class recall", "SMOTE"),
-    ("logistic regression", "balanced accuracy", "SMOTE"),
-    ("logistic regression", "balanced accuracy", "replication"),
 )
 
 
@@ -60,7 +61,7 @@ def run(context: Context) -> TaskResult:
     satimage = load_satimage()
     X, y = satimage.data, satimage.target
     if context.quick:
-        X, y = first_rows(X, y, 900, context.seed)
+        X, y = first_rows(X, y, 600, context.seed)
     scores = _score(X, y, context)
     sweeps = _sweep(X, y, context)
     samplers = _samplers(context.seed)
@@ -98,7 +99,7 @@ def _models(seed: int) -> dict[str, Any]:
 
     return {
         "tree": _tree(seed),
-        "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
+        "linear model": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
     }
 
 
@@ -127,10 +128,11 @@ def _score(X: Any, y: Any, context: Context) -> FoldScores:
         scoring={
             "rare-class recall": "recall",
             "balanced accuracy": "balanced_accuracy",
+            "area under ROC": "roc_auc",
             # A model that never names the rare class has no precision to warn about.
             "precision": make_scorer(precision_score, zero_division=0.0),
         },
-        folds=3 if context.quick else 10,
+        folds=3 if context.quick else 5,
         seed=context.seed,
         advance=context.advance,
     )
@@ -138,6 +140,8 @@ def _score(X: Any, y: Any, context: Context) -> FoldScores:
 
 def _sweep(X: Any, y: Any, context: Context) -> dict[str, list[pd.DataFrame]]:
     """ROC points of both over-samplers, with under-sampling, once for each shuffling."""
+    from sklearn.model_selection import StratifiedKFold
+
     from sampkit.compose import sampling_roc
     from sampkit.over_sampling import SMOTE, RandomOverSampler
 
@@ -145,6 +149,7 @@ def _sweep(X: Any, y: Any, context: Context) -> dict[str, list[pd.DataFrame]]:
     samplers = {"SMOTE": SMOTE(), "replication": RandomOverSampler()}
     sweeps: dict[str, list[pd.DataFrame]] = {name: [] for name in samplers}
     for repeat in range(repeats):
+        seed = context.seed + repeat
         for name, sampler in samplers.items():
             sweeps[name].append(
                 sampling_roc(
@@ -152,10 +157,11 @@ def _sweep(X: Any, y: Any, context: Context) -> dict[str, list[pd.DataFrame]]:
                     X,
                     y,
                     over=(0, OVER),
-                    under=(10, 25, 50, 75, 100, 150, 200, 300, 500, 1000),
+                    under=(15, 25, 50, 100, 200, 400, 1000),
                     over_sampler=sampler,
-                    cv=folds,
-                    random_state=context.seed + repeat,
+                    # Rows that follow each other are neighbouring pixels.
+                    cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
+                    random_state=seed,
                 )
             )
             context.advance(f"ROC sweep, {name}")
@@ -175,7 +181,7 @@ def _area_rows(sweeps: dict[str, list[pd.DataFrame]], seconds: dict[str, float])
         before, after = areas(name, 0), areas(name, OVER)
         rows.append(
             Row(
-                f"area under ROC, tree, {name} {OVER} %",
+                f"area under ROC of mixes, tree, {name} {OVER} %",
                 before.mean(),
                 after.mean(),
                 "higher",

@@ -49,7 +49,7 @@ def run(context: Context) -> TaskResult:
     satimage = load_satimage()
     X, y = satimage.data, satimage.target
     if context.quick:
-        X, y = first_rows(X, y, 900, context.seed)
+        X, y = first_rows(X, y, 600, context.seed)
     samplers = _samplers(context.seed)
     scores = cross_validated(
         {
