@@ -42,9 +42,6 @@ class ResamplingDisplay:
 
     Examples
     --------
-    >>> import matplotlib
-    ...
-    ... matplotlib.use("Agg")
     >>> from sampkit.datasets import make_imbalanced_moons
     >>> from sampkit.over_sampling import SMOTE, ResamplingDisplay
     >>> X, y = make_imbalanced_moons(random_state=0)
