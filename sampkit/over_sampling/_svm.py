@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sampkit.base import Resampled, Table
+from sampkit.base import Resampled, Table, sub_random_state
 from sampkit.over_sampling._engine import (
     ALLOCATION,
     NEIGHBORS,
@@ -125,7 +125,7 @@ class SVMSMOTE(SyntheticSampler):
     def _fit_resample(
         self, table: Table, rng: np.random.Generator, seed_weights: Any = None
     ) -> Resampled:
-        svm = SVC(gamma="scale") if self.svm_estimator is None else clone(self.svm_estimator)
+        svm = self._machine(rng)
         self.svm_estimator_ = svm.fit(table.matrix, table.target.classes[table.target.codes])
         if not hasattr(self.svm_estimator_, "support_"):
             raise RuntimeError(
@@ -134,6 +134,12 @@ class SVMSMOTE(SyntheticSampler):
                 f"{type(svm).__name__}."
             )
         return super()._fit_resample(table, rng, seed_weights=seed_weights)
+
+    def _machine(self, rng: np.random.Generator) -> Any:
+        if self.svm_estimator is not None:
+            return clone(self.svm_estimator)
+        # without a seed of its own it moves NumPy's global stream, though it needs no chance
+        return SVC(gamma="scale", random_state=sub_random_state(self.random_state, rng))
 
     def _pools(
         self, table: Table, code: int, size: int, rng: np.random.Generator, weights: Any
