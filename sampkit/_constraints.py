@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,6 @@ class ColumnRules:
     integer: npt.NDArray[np.bool_]  # (d,)
     low: npt.NDArray[np.float64]  # (d,), -inf where free
     high: npt.NDArray[np.float64]  # (d,), inf where free
-
-    @classmethod
-    def free(cls, n_columns: int, integer: npt.NDArray[np.bool_] | None = None) -> ColumnRules:
-        """No bounds; whole numbers where `integer` says so (the integer columns of the input)."""
-        mask = np.zeros(n_columns, dtype=bool) if integer is None else integer
-        return cls(mask, np.full(n_columns, -np.inf), np.full(n_columns, np.inf))
 
     def of_columns(self, columns: npt.NDArray[np.intp]) -> ColumnRules:
         return ColumnRules(self.integer[columns], self.low[columns], self.high[columns])
@@ -45,13 +40,29 @@ class ColumnRules:
             if self.integer[j]:
                 xp.rint(column, out=column)
             if self._bounded[j]:
-                xp.clip(column, self.low[j], self.high[j], out=column)
+                xp.clip(column, float(self.low[j]), float(self.high[j]), out=column)
+
+    def applied(self, rows: Any) -> Any:
+        """Sparse `rows` (m, d) rounded and clipped; only columns that forbid 0 become full."""
+        rows = rows.tocsr(copy=True)
+        column = rows.indices
+        whole = self.integer[column]
+        rows.data[whole] = np.rint(rows.data[whole])
+        rows.data = np.clip(rows.data, self.low[column], self.high[column]).astype(rows.dtype)
+        full = np.flatnonzero((self.low > 0) | (self.high < 0))
+        if len(full):
+            nearest_zero = np.clip(0.0, self.low[full], self.high[full])
+            row, at = np.nonzero(rows[:, full].toarray() == 0)
+            filled = sp.coo_array((nearest_zero[at], (row, full[at])), shape=rows.shape)
+            rows = type(rows)(rows + filled.astype(rows.dtype))
+        return rows
 
 
 def column_rules(
     constraints: Mapping[Any, Any] | None,
     names: Sequence[Any] | None,
     integer: npt.NDArray[np.bool_],
+    limits: npt.NDArray[np.float64],
 ) -> ColumnRules:
     """Read a user's ``constraints`` beside the input's own integer columns.
 
@@ -64,12 +75,14 @@ def column_rules(
         Column names, when the input has some.
     integer : ndarray of bool of shape (n_features,)
         Columns that are whole numbers by their dtype.
+    limits : ndarray of shape (2, n_features)
+        Smallest and largest value that the columns can hold.
 
     Returns
     -------
     ColumnRules
     """
-    rules = ColumnRules.free(len(integer), integer.copy())
+    rules = ColumnRules(integer.copy(), *limits.copy())
     for column, asked in (constraints or {}).items():
         j = column_number(column, names, len(integer), "constraints")
         # a pair of numbers is one rule, any other list is several

@@ -83,9 +83,7 @@ class NewRows:
             if not sp.issparse(rows):
                 rules.apply(rows)
                 return rows
-            dense = rows.toarray()
-            rules.apply(dense)
-            return type(rows)(dense)
+            return rules.applied(rows)
 
         return replace(self, fill=fill)
 
@@ -123,6 +121,10 @@ class Container(ABC):
         """Columns of a categorical dtype; None where the container knows no such thing."""
         return None
 
+    def limits(self) -> npt.NDArray[np.float64]:
+        """Smallest and largest value that every column can hold, (2, d)."""
+        return np.tile(value_range(np.dtype(np.float64)), (self.n_columns, 1)).T
+
     def gather(self, rows: Index) -> Container:
         """A container of the given rows in memory; only a lazy one has to be asked."""
         raise TypeError(f"{type(self).__name__} holds its rows in memory already.")
@@ -139,6 +141,9 @@ class Dense(Container):
     def matrix(self, columns: Index | None = None) -> npt.NDArray[Any]:
         X = self.X if columns is None else self.X[:, columns]
         return as_finite_floats(X)
+
+    def limits(self) -> npt.NDArray[np.float64]:
+        return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
 
     def column(self, j: int) -> npt.NDArray[Any]:
         return self.X[:, j]
@@ -218,6 +223,9 @@ class Sparse(Container):
         X = self.X if columns is None else self.X[:, columns]
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
 
+    def limits(self) -> npt.NDArray[np.float64]:
+        return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
+
     def column(self, j: int) -> npt.NDArray[Any]:
         return self.X[:, [j]].toarray().ravel()
 
@@ -226,8 +234,6 @@ class Sparse(Container):
 
     def extended(self, kept: Index | None, new: NewRows) -> Any:
         rows = self._rows(new)
-        if self.integer.any():
-            rows.data = np.rint(rows.data)
         rows = rows.astype(self.X.dtype, copy=False)
         rows.eliminate_zeros()
         first = self.X if kept is None else self.X[kept]
@@ -258,6 +264,9 @@ class Device(Container):
         X = self.X if columns is None else self.X[:, self.xp.asarray(columns)]
         return validate_device(X)
 
+    def limits(self) -> npt.NDArray[np.float64]:
+        return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
+
     def column(self, j: int) -> npt.NDArray[Any]:
         return self.xp.asnumpy(self.X[:, j])
 
@@ -274,6 +283,17 @@ def as_finite_floats(X: Any) -> npt.NDArray[Any]:
     """A two-dimensional float32 or float64 array without NaN and infinity; ValueError otherwise."""
     X = check_array(X, dtype="numeric", input_name="X")
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def value_range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Smallest and largest float64 that a column of this dtype can hold."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    if dtype.kind not in "iu":
+        return -np.inf, np.inf
+    low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    # 2**63 - 1 is no float64: the next lower one is
+    return low, high if int(high) <= np.iinfo(dtype).max else float(np.nextafter(high, 0.0))
 
 
 def root_module(value: Any) -> str:
@@ -375,6 +395,20 @@ def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     return y[rows]
+
+
+def with_values(series: Any, values: npt.NDArray[Any]) -> Any:
+    """Numbers in the type, dtype, name and index of a given series; arrays stay as they are."""
+    if is_pandas(series):
+        new = series._constructor(values, index=series.index, name=series.name)
+        return new.astype(series.dtype)
+    if root_module(series) in ("polars", "pyarrow", "modin", "cudf"):
+        import narwhals.stable.v2 as nw
+
+        like = nw.from_native(series, series_only=True)
+        backend = like.implementation
+        return nw.new_series(like.name, values, dtype=like.dtype, backend=backend).to_native()
+    return values
 
 
 def is_pandas(value: Any) -> bool:

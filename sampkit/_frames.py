@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._chunks import rows_per_chunk
-from sampkit._containers import Container, Dense, Index, NewRows, as_finite_floats
+from sampkit._containers import Container, Dense, Index, NewRows, as_finite_floats, value_range
 
 
 def frame_of(X: Any) -> Container:
@@ -134,6 +134,15 @@ class PandasFrame(Frame):
         column = self.X.iloc[:, j]
         return column.astype(object).to_numpy()
 
+    def limits(self) -> npt.NDArray[np.float64]:
+        # nullable, Arrow-backed and sparse dtypes are described by those of their values
+        values = (getattr(d, "subtype", d) for d in self.dtypes)
+        plain = (
+            np.dtype(f"{d.kind}{d.itemsize}") if whole else np.dtype(np.float64)
+            for d, whole in zip(values, self.integer, strict=True)
+        )
+        return np.array([value_range(d) for d in plain]).T
+
     def categorical(self) -> Index:
         dtypes = (isinstance(d, self.pd.CategoricalDtype) for d in self.dtypes)
         return np.flatnonzero(list(dtypes))
@@ -211,6 +220,15 @@ class NarwhalsFrame(Frame):
 
     def column(self, j: int) -> npt.NDArray[Any]:
         return np.array(self.X.get_column(self.names[j]).to_list(), dtype=object)
+
+    def limits(self) -> npt.NDArray[np.float64]:
+        names = (
+            {"Boolean": "bool", "Int128": "int64", "UInt128": "uint64"}.get(str(d), str(d).lower())
+            if whole
+            else "float64"
+            for d, whole in zip(self.dtypes, self.integer, strict=True)
+        )
+        return np.array([value_range(np.dtype(name)) for name in names]).T
 
     def categorical(self) -> Index:
         kinds = (self.nw.Categorical, self.nw.Enum)

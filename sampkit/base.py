@@ -23,6 +23,7 @@ from sampkit._containers import (
     is_pandas,
     root_module,
     take_labels,
+    with_values,
 )
 from sampkit._strategy import Kind, Target, sampling_targets
 
@@ -217,9 +218,16 @@ class Table:
             return Source(local, local.matrix(columns), rows)
         return Source(self.container, self.matrix if columns is None else self.numbers(columns))
 
+    @cached_property
+    def _parts(self) -> dict[bytes, Any]:
+        return {}
+
     def numbers(self, columns: Index) -> Any:
         """All rows of some columns as finite numbers."""
-        return self.container.matrix(columns)
+        key = columns.tobytes()
+        if key not in self._parts:
+            self._parts[key] = self.container.matrix(columns)
+        return self._parts[key]
 
 
 class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
@@ -323,11 +331,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         floats[moved] = start + step[moved].reshape(shape) * (end - start)
         if isinstance(values, (list, tuple)):
             return floats.tolist()
-        if is_pandas(values):
-            return values._constructor(floats, index=out.index, name=values.name).astype(
-                values.dtype
-            )
-        return floats
+        return with_values(out, floats)
 
     def __sklearn_tags__(self) -> SamplerTagsBundle:
         """Tags of scikit-learn and of imbalanced-learn's checks."""
@@ -383,7 +387,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
 
     def _rules(self, container: Container) -> ColumnRules:
         constraints = getattr(self, "constraints", None)
-        return column_rules(constraints, container.names, container.integer)
+        return column_rules(constraints, container.names, container.integer, container.limits())
 
     def _check_cells(self, table: Table) -> None:
         """Refuse cells that the sampler cannot work on: numbers, unless rows are only picked."""
