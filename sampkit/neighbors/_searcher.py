@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,19 @@ class VerifiedNeighbors(BaseEstimator):
         if Q is not None and len(Q.shape) != 2:
             raise ValueError(f"Q must be a matrix (q, d), got shape {tuple(Q.shape)}")
         return knn(self._rows, k, query=Q, return_distance=return_distance)
+
+
+def neighbors_asked(neighbors: Any, name: str) -> int:
+    """How many neighbours a sampler's parameter asks for: a number, or an object's less the row."""
+    if isinstance(neighbors, Integral):
+        return int(neighbors)
+    counted = getattr(neighbors, "n_neighbors", None)
+    if not isinstance(counted, Integral) or counted < 2:
+        raise ValueError(
+            f"{name}: the object's n_neighbors counts the row itself and must be an integer >= 2, "
+            f"got {str(counted)[:80]} from {type(neighbors).__name__}."
+        )
+    return int(counted) - 1
 
 
 def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) -> Any:

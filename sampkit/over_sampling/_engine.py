@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sampkit._containers import Index, NewRows
 from sampkit.base import BaseSampler, Provenance, Resampled, Source, Table
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
+from sampkit.neighbors._searcher import neighbors_asked
 from sampkit.over_sampling._allocation import allocate_seeds, check_seed_weights
 from sampkit.over_sampling._interpolate import interpolate
 
@@ -179,26 +180,30 @@ class SyntheticSampler(SeedWeightedSampler):
         """Seeds, neighbours and gaps of one pool: three draws, in this order."""
         n_among = source.X.shape[0] if pool.among is None else len(pool.among)
         k = self._k(n_among, where)
-        seed, distinct, inverse = self._seeds(pool, rng, weights)
+        seed, distinct, inverse = self._seeds(pool, where, rng, weights)
         nearest = self._nearest(source, pool, distinct, k)
         pick = rng.integers(k, size=len(seed))
         neighbor = nearest[inverse, pick]
         gap = rng.random(len(seed))
-        if source.X.dtype == np.float32:  # so that 1 - gap is exact in the precision of the rows
-            gap = np.floor(gap * 2.0**24) * 2.0**-24
         if pool.bend is not None:
             gap = pool.bend(gap, seed, neighbor)
+        # whole multiples of this make 1 - gap exact, in the precision of the rows
+        unit = 2.0**-23 if source.X.dtype == np.float32 else 2.0**-52
+        gap = np.trunc(gap / unit) * unit
         voters = nearest[inverse] if self._votes else _NO_VOTERS
         return Drawn(Provenance(seed, neighbor, gap), voters)
 
     def _seeds(
-        self, pool: Pool, rng: np.random.Generator, weights: Any
+        self, pool: Pool, where: str, rng: np.random.Generator, weights: Any
     ) -> tuple[Index, Index, Index]:
         """The seed of every row, the distinct seeds, and where each stands among them."""
         if pool.counts is None:
             own = None if weights is None else weights[pool.seeds]
             if own is not None and not own.any():
-                own = None  # a method may leave only rows of weight 0: then all count the same
+                raise ValueError(
+                    f"seed_weights are 0 for all {len(own)} rows of {where} that "
+                    f"{type(self).__name__} can make seeds of."
+                )
             local = allocate_seeds(len(pool.seeds), pool.size, rng, self._allocation, own)
         else:
             local = np.repeat(np.arange(len(pool.seeds)), pool.counts)
@@ -264,7 +269,7 @@ def resolve_k(neighbors: Any, n_rows: int, where: str, name: str = "k_neighbors"
                 f"{name}='auto' needs at least 2 rows to interpolate between: {where} has {n_rows}."
             )
         return k
-    k = int(neighbors) if isinstance(neighbors, Integral) else int(neighbors.n_neighbors) - 1
+    k = neighbors_asked(neighbors, name)
     if n_rows <= k:
         raise ValueError(
             f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k + 1}, n_samples_fit = "

@@ -143,6 +143,8 @@ class KMeansSMOTE(SyntheticSampler):
     ) -> Iterator[Pool]:
         rows = table.target.rows(code)
         homes = self._homes(table, code, size, rows)
+        if weights is not None:
+            homes = [home for home in homes if weights[home].any()]
         if not homes:
             raise RuntimeError(
                 "No clusters found with sufficient samples of class "
@@ -150,6 +152,8 @@ class KMeansSMOTE(SyntheticSampler):
                 "increasing the number of clusters."
             )
         sparsity = [1.0] if len(homes) == 1 else [self._sparsity(table.matrix[h]) for h in homes]
+        if weights is not None:
+            sparsity = [s * weights[home].mean() for s, home in zip(sparsity, homes, strict=True)]
         for home, share in zip(homes, largest_remainders(sparsity, size), strict=True):
             if share:
                 yield Pool(home, int(share), home)

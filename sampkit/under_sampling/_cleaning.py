@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sampkit.base import BaseSampler, Resampled, Table
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
+from sampkit.neighbors._searcher import neighbors_asked
 
 STRATEGY: list[Any] = [
     StrOptions({"auto", "all", "majority", "not minority", "not majority"}),
@@ -86,11 +87,11 @@ class EditedNearestNeighbours(BaseSampler):
         self.kind_sel = kind_sel
 
     def _fit_resample(self, table: Table, rng: np.random.Generator) -> Resampled:
+        k = neighbors_asked(self.n_neighbors, "n_neighbors")
         if isinstance(self.n_neighbors, Integral):
-            self.nn_ = VerifiedNeighbors(n_neighbors=int(self.n_neighbors) + 1)
+            self.nn_ = VerifiedNeighbors(n_neighbors=k + 1)
         else:
             self.nn_ = clone(self.n_neighbors)
-        k = int(self.nn_.n_neighbors) - 1
         if table.n_rows <= k:
             raise ValueError(
                 f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {k + 1}, n_samples_fit "
