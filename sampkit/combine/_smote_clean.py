@@ -41,7 +41,12 @@ class SMOTECleaning(SeedWeightedSampler):
         seed_weights: Any,
     ) -> Resampled:
         self.smote_ = self._over_sampler(rng)
-        inner = replace(table, targets=self.smote_._targets(table.target))
+        self.smote_._validate_params()
+        inner = replace(
+            table,
+            targets=self.smote_._targets(table.target),
+            rules=self.smote_._rules(table.container),
+        )
         self.smote_._check_cells(inner)
         made = self.smote_._resampled(inner, seed_weights=seed_weights)
         if made.new is None or made.origin is None or len(made.new.nominal):
