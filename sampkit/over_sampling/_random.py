@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sampkit._containers import NewRows
-from sampkit.base import Provenance, Resampled, Table
+from sampkit.base import Provenance, Resampled, SamplerTagsBundle, Table
 from sampkit.over_sampling._allocation import check_seed_weights
 from sampkit.over_sampling._engine import RANDOM_STATE, STRATEGY, SeedWeightedSampler
 
@@ -87,6 +87,13 @@ class RandomOverSampler(SeedWeightedSampler):
         self.shrinkage = shrinkage
         self.constraints = constraints
         self.random_state = random_state
+
+    def __sklearn_tags__(self) -> SamplerTagsBundle:
+        """Any cell can be copied, but noise needs numbers."""
+        tags = super().__sklearn_tags__()
+        if self.shrinkage is not None:
+            tags.input_tags.string = tags.input_tags.allow_nan = tags.input_tags.categorical = False
+        return tags
 
     def _check_cells(self, table: Table) -> None:
         self.shrinkage_ = self._shrinkages(table)

@@ -176,6 +176,10 @@ def vdm_neighbors(
         pairs = zip(tables, codes.T, strict=True)
         places = np.column_stack([2 * table[column, 1] for table, column in pairs])
         return neighbors_of(nn, places, rows, k)
+    # only the levels that these rows have: a column of many may hold few of them
+    used = [np.unique(column, return_inverse=True) for column in codes.T]
+    codes = np.column_stack([code for _, code in used])
+    tables = [table[levels] for table, (levels, _) in zip(tables, used, strict=True)]
     squared = [np.abs(t[:, None, :] - t[None, :, :]).sum(axis=2) ** 2 for t in tables]
     if isinstance(nn, VerifiedNeighbors):
         return _vdm_blocks(codes, squared, rows, k)

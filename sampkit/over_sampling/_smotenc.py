@@ -140,7 +140,7 @@ class SMOTENC(SyntheticSampler):
     def _check_cells(self, table: Table) -> None:
         self._split_columns(table.container)
         if not table.container.lazy:
-            self._numbers = table.numbers(self.continuous_features_)
+            table.numbers(self.continuous_features_)
 
     def _split_columns(self, container: Container) -> None:
         d = container.n_columns
@@ -162,8 +162,7 @@ class SMOTENC(SyntheticSampler):
             plain = table.source(rows, self.continuous_features_)
             home, X, known = plain.container, plain.X, rows
         else:
-            home, X, known = table.container, self._numbers, None
-            del self._numbers
+            home, X, known = table.container, table.numbers(self.continuous_features_), None
         codes, self.categories_ = encode([home.column(j) for j in self.categorical_features_])
         self.median_std_: dict[Any, float] = {}
         return MixedSource(home, X, known, codes)
