@@ -56,7 +56,7 @@ class Target:
             return self.labels.index(label)
         except ValueError:
             raise ValueError(
-                f"The target class {_short(label)} is not present in the data; "
+                f"The target class {_short(label)} is/are not present in the data; "
                 f"the classes are {_short(self.labels)}."
             ) from None
 
@@ -140,6 +140,12 @@ def sampling_targets(strategy: Any, y: npt.ArrayLike | Target, kind: Kind) -> di
 
 
 def _from_word(word: str, target: Target, kind: Kind) -> dict[int, int]:
+    if word in ("majority", "minority") and word not in _WORDS[kind]:
+        sampler = "over-sampler" if kind == "over-sampling" else "under-sampler"
+        raise ValueError(
+            f"'sampling_strategy'={word!r} cannot be used with {sampler}: it needs to be one of "
+            f"{_WORDS[kind]}."
+        )
     if word not in _WORDS[kind]:
         raise ValueError(
             f"When 'sampling_strategy' is a string, it needs to be one of {_WORDS[kind]} for "

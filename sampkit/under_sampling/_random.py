@@ -112,7 +112,7 @@ class UnderPercent:
 
 def rows_left(n_min: int, percent: float) -> int:
     """Rows of another class after under-sampling at `percent` of the rarest: n_min 100 / U."""
-    return round(n_min * 100 / percent)
+    return round(min(n_min * 100 / percent, float(np.iinfo(np.intp).max)))
 
 
 def under_percent(U: float) -> UnderPercent:
