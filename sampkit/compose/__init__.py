@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from sampkit.compose._classifier import ResampledClassifier
 from sampkit.compose._regressor import ResampledRegressor
+from sampkit.compose._sampling_roc import sampling_roc
 
-__all__ = ["ResampledClassifier", "ResampledRegressor"]
+__all__ = ["ResampledClassifier", "ResampledRegressor", "sampling_roc"]

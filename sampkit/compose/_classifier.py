@@ -209,7 +209,7 @@ class ResampledClassifier(ResamplingEstimator, ClassifierMixin, BaseEstimator):
         out = self._call("predict_log_proba", X, **params)
         if not self._corrects:
             return out
-        with np.errstate(divide="ignore"):  # log(0) = -inf, as scikit-learn's classifiers have it
+        with np.errstate(divide="ignore"):  # log(0) is -inf
             return np.log(self._correct(out))
 
     @available_if(estimator_has("decision_function"))
