@@ -9,7 +9,7 @@ PYTHON ?=
 JOBS ?= 2
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 EXTRAS := bench,docs,test
 
 # Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
