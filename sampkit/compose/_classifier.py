@@ -56,7 +56,7 @@ class ResampledClassifier(ResamplingEstimator, ClassifierMixin, BaseEstimator):
         pi_c / pi'_c for each of `classes_`; None where nothing is corrected.
     n_features_in_ : int
         Number of features, if the estimator tells.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they had names and the estimator tells.
 
     See Also

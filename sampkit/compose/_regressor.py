@@ -32,7 +32,7 @@ class ResampledRegressor(ResamplingEstimator, RegressorMixin, BaseEstimator):
         Number of rows that the estimator saw.
     n_features_in_ : int
         Number of features, if the estimator tells.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they had names and the estimator tells.
 
     See Also
