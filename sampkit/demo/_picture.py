@@ -13,7 +13,7 @@ from ._task import Picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACCENT, INK, QUIET = "#b4430f", "#1c1b19", "#a8a196"
+ACCENT, INK, QUIET, SECOND = "#b4430f", "#1c1b19", "#a8a196", "#4a7284"
 DOTS_PER_INCH = 190
 
 # Light only: where the reader's page is dark, the style sheet inverts the picture.
@@ -36,6 +36,7 @@ STYLE: Any = {
     "ytick.color": "#6b675f",
     "legend.frameon": False,
     "legend.fontsize": 9,
+    "axes.prop_cycle": f"cycler(color={[QUIET, ACCENT, INK, SECOND]})",
     "lines.linewidth": 2,
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ._environment import Environment
 from ._picture import RenderedPicture
 from ._run import Outcome
-from ._table import VERDICTS, format_seconds
+from ._table import format_seconds
 from ._task import Row, Task, TaskResult
 
 TITLE = "What sampling buys"
@@ -227,7 +227,7 @@ def _row(row: Row) -> Markup:
             "td",
             _pretty(row.change),
             _tag("span", error, class_="error") if error else "",
-            _tag("span", VERDICTS[row.verdict], class_=f"verdict {row.verdict}"),
+            _tag("span", row.verdict, class_=f"verdict {row.verdict}"),
             class_="number change",
             data_label="change",
         ),

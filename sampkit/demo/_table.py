@@ -8,7 +8,6 @@ from ._run import Outcome
 from ._task import Row
 
 HEAD = ("", "before", "after", "change", "", "time")
-VERDICTS = {"better": "better", "worse": "worse", "unclear": "no clear change"}
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -77,7 +76,7 @@ def _block(outcome: Outcome) -> list[tuple[str, ...]]:
             row.number(row.before),
             row.number(row.after),
             change_with_error(row),
-            VERDICTS[row.verdict],
+            row.verdict,
             format_seconds(row.seconds),
         )
         for row in (outcome.result.rows if outcome.result else ())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Verdict = Literal["better", "worse", "unclear"]
+Verdict = Literal["better", "worse", "unclear", "same"]
 
 
 def _silent(label: str) -> None:
@@ -113,8 +113,10 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the change is a gain, a loss, or too small for its error to tell."""
+        """Whether the change is a gain, a loss, none, or too small for its error to tell."""
         change = self.after - self.before
+        if change == 0:
+            return "same"
         if abs(change) <= 2 * (self.error or 0.0):
             return "unclear"
         return "better" if (change > 0) == (self.better == "higher") else "worse"

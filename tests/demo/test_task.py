@@ -16,7 +16,7 @@ from sampkit.demo._table import format_seconds
         (Row("r", 0.6, 0.5, "lower"), "-0.100", "better"),
         (Row("r", 0.5, 0.6, "higher", error=0.05), "+0.100", "unclear"),
         (Row("r", 0.5, 0.6, "higher", error=0.049), "+0.100", "better"),
-        (Row("r", 0.5, 0.5, "higher"), "+0.000", "unclear"),
+        (Row("r", 0.5, 0.5, "higher"), "+0.000", "same"),
         (Row("r", 6.0, 2.0, "lower", compare="ratio"), "3.0x", "better"),
         (Row("r", 2.0, 6.0, "lower", compare="ratio"), "0.3x", "worse"),
         (Row("r", 2.0, 6.0, "higher", compare="ratio"), "3.0x", "better"),

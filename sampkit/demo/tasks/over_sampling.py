@@ -80,7 +80,7 @@ def run(context: Context) -> TaskResult:
     return TaskResult(
         (*rows, *_area_rows(sweeps, seconds)),
         TEXT,
-        (_roc_picture(sweeps["SMOTE"][0], y), _plane_picture(X, y, samplers["SMOTE"])),
+        (_roc_picture(sweeps["SMOTE"][0], y), _plane_picture(X, y, context.seed)),
         f"Satimage, {len(y)} pixels of {X.shape[1]} values, {int(y.sum())} of the rare class; "
         f"{satimage.source} ({satimage.licence}).",
     )
@@ -157,7 +157,7 @@ def _sweep(X: Any, y: Any, context: Context) -> dict[str, list[pd.DataFrame]]:
                     X,
                     y,
                     over=(0, OVER),
-                    under=(15, 25, 50, 100, 200, 400, 1000),
+                    under=(15, 25, 50, 100, 200, 500),
                     over_sampler=sampler,
                     # Rows that follow each other are neighbouring pixels.
                     cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
@@ -181,7 +181,7 @@ def _area_rows(sweeps: dict[str, list[pd.DataFrame]], seconds: dict[str, float])
         before, after = areas(name, 0), areas(name, OVER)
         rows.append(
             Row(
-                f"area under ROC of mixes, tree, {name} {OVER} %",
+                f"area under ROC of mixes, tree, {name} {OVER}%",
                 before.mean(),
                 after.mean(),
                 "higher",
@@ -213,17 +213,24 @@ def _roc_picture(sweep: pd.DataFrame, y: Any) -> Picture:
     )
 
 
-def _plane_picture(X: Any, y: Any, sampler: Any) -> Picture:
+def _plane_picture(X: Any, y: Any, seed: int) -> Picture:
     def draw() -> Figure:
-        from sampkit.over_sampling import ResamplingDisplay
+        from sampkit.over_sampling import SMOTE, ResamplingDisplay, over_percent
 
         figure = new_figure(height=5.2)
-        ResamplingDisplay.from_estimator(sampler, X, y, ax=figure.subplots())
+        sampler = SMOTE(sampling_strategy=over_percent(100), random_state=seed)
+        display = ResamplingDisplay.from_estimator(
+            sampler, X, y, max_segments=700, ax=figure.subplots()
+        )
+        rare = display.points[display.labels == 1]
+        display.ax_.set(
+            **{f"{axis}lim": np.percentile(rare[:, i], (1, 99)) for i, axis in enumerate("xy")}
+        )
         return figure
 
     return Picture(
-        "The pixels in two dimensions. A synthetic row lies between a rare row and one of its five "
-        "nearest rare neighbours, never outside the cloud of its class.",
+        "The region of the rare class, one synthetic row for each of its own. A synthetic row lies "
+        "on the segment between a rare row and one of its five nearest rare neighbours.",
         "Scatter plot of original and synthetic pixels, the synthetic ones within the rare class.",
         draw,
     )
