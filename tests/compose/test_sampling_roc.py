@@ -21,7 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import sampkit.compose
 import sampkit.metrics
-from sampkit.compose._sampling_roc import UNDER_LEVELS, _nested_order, sampling_roc
+from sampkit.compose import sampling_roc
+from sampkit.compose._sampling_roc import UNDER_LEVELS, _nested_order
 from sampkit.datasets import make_imbalanced_blobs, make_mixed_frame
 from sampkit.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 
@@ -244,7 +245,7 @@ def test_pos_label_turns_the_question_round(data):
 
 
 def test_handed_on_lazily_by_metrics():
-    assert sampkit.metrics.sampling_roc is sampkit.compose.sampling_roc is sampling_roc
+    assert sampkit.metrics.sampling_roc is sampkit.compose.sampling_roc
     code = "import sys, sampkit.metrics as m; print('sampkit.compose' in sys.modules, m.ROCHull)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.startswith("False")
