@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from sampkit._containers import container_of
 from sampkit.base import labels_of
+from sampkit.testing._same import snapshot
 
 Index = npt.NDArray[np.intp]
 
@@ -70,10 +71,11 @@ class Case:
         """One run of a fresh copy, on this table or on another form of it."""
         sampler = self.fresh()
         X, y = (self.X, self.y) if X is None else (X, y)
-        out = sampler.fit_resample(X, y)
+        out = sampler.fit_resample(snapshot(X), snapshot(y))  # whatever it does to its input
         if not isinstance(out, tuple) or len(out) != 2:
             raise AssertionError(
-                f"fit_resample must return a pair (X_resampled, y_resampled), got {type(out)}"
+                f"fit_resample of {self.name} must return a pair (X_resampled, y_resampled), got "
+                f"{type(out).__name__}"
             )
         return Run(sampler, *out)
 

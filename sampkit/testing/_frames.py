@@ -193,8 +193,9 @@ def mixed_frames(
         rng = random_cells(draw)
         if backend == "polars":
             return _polars_frame(chosen, n_rows, holes, rng)
-        columns = [_holed(KINDS[k], KINDS[k].pandas(rng, n_rows), holes, rng) for k in chosen]
-        frame = pd.DataFrame(dict(enumerate(columns)), index=_row_labels(numbering, n_rows))
+        labels = _row_labels(numbering, n_rows)
+        columns = [_series(KINDS[kind], labels, holes, rng) for kind in chosen]
+        frame = pd.DataFrame(dict(enumerate(columns)))
         frame.columns = _column_names(naming, chosen)
         return frame
 
@@ -229,12 +230,13 @@ def _can_be_had(column: Column, backend: str) -> bool:
     return find_spec("pyarrow") is not None
 
 
-def _holed(column: Column, cells: Any, holes: bool, rng: np.random.Generator) -> Any:
-    """The cells as a Series, some of them missing."""
-    series = pd.Series(cells, copy=True)
+def _series(column: Column, labels: pd.Index, holes: bool, rng: np.random.Generator) -> Any:
+    """A column in its own dtype, some of its cells missing."""
+    cells = column.pandas(rng, len(labels))
+    series = pd.Series(cells, labels, dtype=cells.dtype)  # else pandas takes objects for text
     if holes and column.can_miss:
         series[rng.random(len(series)) < 0.3] = None
-    return series.array
+    return series
 
 
 def _row_labels(kind: str, n: int) -> pd.Index:
@@ -265,12 +267,12 @@ def _polars_frame(chosen: list[str], n: int, holes: bool, rng: np.random.Generat
         raise ImportError(
             "mixed_frames(backend='polars') needs polars: pip install sampkit[test]"
         ) from error
-    frame = pl.DataFrame()
+    columns = []
     for j, name in enumerate(chosen):
         make = KINDS[name].polars
         assert make is not None
         series = make(rng, n).rename(f"{j} {name}")
         if holes and KINDS[name].can_miss:
-            series = series.set(pl.Series(rng.random(n) < 0.3), None) if n else series
-        frame = frame.with_columns(series)
-    return frame
+            series = series.zip_with(pl.Series(rng.random(n) < 0.7), pl.Series([None] * n))
+        columns.append(series)
+    return pl.DataFrame(columns)
