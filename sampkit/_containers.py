@@ -23,6 +23,7 @@ from sklearn.utils import check_array
 from sampkit._array import namespace, validate_device
 from sampkit._chunks import rows_per_chunk
 from sampkit._constraints import ColumnRules
+from sampkit._strategy import Target
 
 Index = npt.NDArray[np.intp]
 Fill = Callable[[int, int, Any], Any]
@@ -44,6 +45,7 @@ class NewRows:
     nominal: Index = field(default_factory=lambda: NO_ROWS)  # columns whose cells are copied
     cells: Index | None = None  # (size, len(nominal)) row numbers that the cells come from
     continuous: Index | None = None  # columns that `fill` makes; None: all of them
+    home: Container | None = None  # the rows in memory that `cells` counts in
 
     def part(self, start: int, stop: int) -> NewRows:
         """The new rows start ... stop - 1 on their own."""
@@ -127,6 +129,10 @@ class Container(ABC):
 
     def gather(self, rows: Index) -> Container:
         """A container of the given rows in memory; only a lazy one has to be asked."""
+        raise TypeError(f"{type(self).__name__} holds its rows in memory already.")
+
+    def level_counts(self, categories: Sequence[Any], target: Target) -> list[Index]:
+        """Rows of every level and class, (levels, classes) a column; only asked of a lazy one."""
         raise TypeError(f"{type(self).__name__} holds its rows in memory already.")
 
 
@@ -315,7 +321,7 @@ def is_narwhals_frame(X: Any) -> bool:
     return hasattr(X, "columns") or hasattr(X, "column_names")
 
 
-def container_of(X: Any, *, numeric: bool) -> Container:
+def container_of(X: Any, *, numeric: bool, y: Any = None) -> Container:
     """The container of a caller's X.
 
     Parameters
@@ -323,6 +329,8 @@ def container_of(X: Any, *, numeric: bool) -> Container:
     X : array-like, sparse matrix, data frame or Dask collection of shape (n_samples, n_features)
     numeric : bool
         Whether numbers are wanted (lists are then read as numbers), or any cells will do.
+    y : object, optional
+        Labels as `at_hand` gives them: Dask labels can spare X a count of its rows.
 
     Returns
     -------
@@ -338,10 +346,10 @@ def container_of(X: Any, *, numeric: bool) -> Container:
         if X.ndim != 2:
             raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: X.shape={X.shape}.")
         return Device(X)
-    if module == "dask" or module == "dask_expr":
+    if module == "dask":
         from sampkit._dask import container_of_dask
 
-        return container_of_dask(X)
+        return container_of_dask(X, y)
     if sp.issparse(X):
         X = check_array(X, accept_sparse=True, dtype=None, ensure_all_finite=False, input_name="X")
         return Sparse(X)
@@ -369,9 +377,20 @@ def _table(X: Any) -> npt.NDArray[Any]:
     return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
 
 
+def at_hand(y: Any) -> Any:
+    """A caller's y; one of Dask with its values computed, beside the collection."""
+    if root_module(y) != "dask":
+        return y
+    from sampkit._dask import LazyLabels
+
+    return LazyLabels(y)
+
+
 def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
-    """Some entries of a caller's y, in the type that it came in."""
+    """Some entries of a caller's y, or of what `at_hand` made of it, in the type it came in."""
     module = root_module(y)
+    if module == "dask" or module == "sampkit":
+        return at_hand(y).take(rows, keep_labels=keep_labels)
     if module == "pandas":
         out = y.take(rows)
         if not keep_labels:
@@ -409,6 +428,17 @@ def with_values(series: Any, values: npt.NDArray[Any]) -> Any:
         backend = like.implementation
         return nw.new_series(like.name, values, dtype=like.dtype, backend=backend).to_native()
     return values
+
+
+def paired(X: Any, y: Any) -> Any:
+    """Labels beside the rows that they belong to: pandas on one index, Dask in the same chunks."""
+    if is_pandas(X) and is_pandas(y):
+        y.index = X.index
+    elif root_module(X) == root_module(y) == "dask":
+        from sampkit import _dask
+
+        return _dask.paired(X, y)
+    return y
 
 
 def is_pandas(value: Any) -> bool:

@@ -16,11 +16,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sampkit._constraints import ColumnRules, column_rules
 from sampkit._containers import (
+    NO_ROWS,
     Container,
     Index,
     NewRows,
+    at_hand,
     container_of,
     is_pandas,
+    paired,
     root_module,
     take_labels,
     with_values,
@@ -192,6 +195,11 @@ class Source:
     def __getitem__(self, rows: Index) -> Any:
         return self.X[self.at(rows)]
 
+    def column(self, j: int) -> npt.NDArray[Any]:
+        """One column of the rows at hand as it is."""
+        column = self.container.column(j)
+        return column if self.rows is None else column[: len(self.rows)]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -201,6 +209,7 @@ class Table:
     target: Target
     targets: dict[int, int]  # class code -> rows to add or to keep
     rules: ColumnRules
+    labels: Any = None  # y as it came, or `at_hand` of it
 
     @property
     def n_rows(self) -> int:
@@ -229,6 +238,15 @@ class Table:
             self._parts[key] = self.container.matrix(columns)
         return self._parts[key]
 
+    def check_numbers(self, columns: Index | None = None) -> None:
+        """Refuse columns that are no numbers; a lazy container is asked for its dtypes alone."""
+        if self.container.lazy:
+            self.source(NO_ROWS, columns)
+        elif columns is None:
+            self.matrix  # noqa: B018  (validated once, and kept for the work that follows)
+        else:
+            self.numbers(columns)
+
 
 class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     """Base of everything that changes the number of rows.
@@ -246,6 +264,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     _selects: ClassVar[bool] = False  # every output row is a row of the input
     _any_cells: ClassVar[bool] = False  # rows are not computed with: cells may be anything
     _adds_rows: ClassVar[bool] = False  # output rows are numbered anew
+    _gathers: ClassVar[bool] = False  # takes only some rows out of a lazy container
     _estimator_type: ClassVar[str] = "sampler"
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -355,19 +374,25 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     def _run(self, X: Any, y: Any, **metadata: Any) -> tuple[Any, Any]:
         table = self._enter(X, y, **metadata)
         result = self._resampled(table, **metadata)
-        return self._leave(table, y, result)
+        return self._leave(table, result)
 
     def _enter(self, X: Any, y: Any, **metadata: Any) -> Table:
         """Check everything, before any work; metadata are checked by who takes them."""
-        target = self._check_target(y)
-        container = container_of(X, numeric=not self._any_cells)
+        labels = at_hand(y)
+        target = self._check_target(labels)
+        container = container_of(X, numeric=not self._any_cells, y=labels)
+        if container.lazy and not self._gathers:
+            raise TypeError(
+                f"{type(self).__name__} needs all rows of X at once, got a Dask collection "
+                f"({type(X).__name__}): compute it first (X.compute())."
+            )
         validate_data(self, X=_named(X, container), skip_check_array=True)
         if len(target.codes) != container.n_rows:
             raise ValueError(
                 "Found input variables with inconsistent numbers of samples: X has "
                 f"{container.n_rows} rows, y has {len(target.codes)}."
             )
-        table = Table(container, target, self._targets(target), self._rules(container))
+        table = Table(container, target, self._targets(target), self._rules(container), labels)
         self._check_cells(table)
         return table
 
@@ -391,8 +416,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
 
     def _check_cells(self, table: Table) -> None:
         """Refuse cells that the sampler cannot work on: numbers, unless rows are only picked."""
-        if not self._any_cells and not table.container.lazy:
-            table.matrix  # noqa: B018  (validated once, and kept for the work that follows)
+        if not self._any_cells:
+            table.check_numbers()
 
     def _resampled(self, table: Table, **metadata: Any) -> Resampled:
         rng = check_generator(getattr(self, "random_state", None))
@@ -404,7 +429,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     def _fit_resample(self, table: Table, rng: np.random.Generator) -> Resampled:
         raise NotImplementedError(f"{type(self).__name__} must implement _fit_resample")
 
-    def _leave(self, table: Table, y: Any, result: Resampled) -> tuple[Any, Any]:
+    def _leave(self, table: Table, result: Resampled) -> tuple[Any, Any]:
         everything = result.kept is None
         kept = np.arange(table.n_rows) if result.kept is None else result.kept
         origin = Provenance.of_rows(kept)
@@ -421,14 +446,14 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         else:
             X_out = table.container.extended(None if everything else kept, result.new)
         # a new row has the class of its seed, so y only ever needs to be taken from
-        y_out = take_labels(y, origin.seed, keep_labels=keep_labels)
-        if is_pandas(X_out) and is_pandas(y_out):
-            y_out.index = X_out.index
-        return X_out, y_out
+        y_out = take_labels(table.labels, origin.seed, keep_labels=keep_labels)
+        return X_out, paired(X_out, y_out)
 
 
 def _named(X: Any, container: Container) -> Any:
     """What scikit-learn reads feature names and counts from."""
+    if container.lazy:
+        return container.gather(NO_ROWS).X  # type: ignore[attr-defined]
     return container.X if type(X) in (list, tuple) else X  # type: ignore[attr-defined]
 
 
@@ -442,8 +467,8 @@ def labels_of(y: Any) -> npt.NDArray[Any]:
     """
     if root_module(y) == "cupy":
         y = y.get()
-    elif root_module(y) in ("dask", "dask_expr"):
-        y = y.compute()
+    elif root_module(y) in ("dask", "sampkit"):
+        y = at_hand(y).values
     if root_module(y) in ("polars", "pyarrow", "modin", "cudf"):
         import narwhals.stable.v2 as nw
 

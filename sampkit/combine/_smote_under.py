@@ -69,6 +69,7 @@ class SMOTEUnder(SeedWeightedSampler):
     """
 
     _adds_rows: ClassVar[bool] = True
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "over": [Interval(Real, 0, None, closed="left")],
         "under": [Interval(Real, 0, None, closed="neither"), None],

@@ -237,7 +237,7 @@ class SyntheticSampler(SeedWeightedSampler):
             at = slice(start, stop)
             return interpolate(source.X, seed[at], neighbor[at], origin.gap[at], out=out)
 
-        return NewRows(len(seed), fill)
+        return NewRows(len(seed), fill, home=source.container)
 
     def _described(self, origin: Provenance) -> Provenance:
         """Provenance as it is shown."""

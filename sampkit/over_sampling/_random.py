@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sampkit._containers import NewRows
-from sampkit.base import Provenance, Resampled, SamplerTagsBundle, Table
+from sampkit.base import Provenance, Resampled, SamplerTagsBundle, Source, Table
 from sampkit.over_sampling._allocation import check_seed_weights
 from sampkit.over_sampling._engine import RANDOM_STATE, STRATEGY, SeedWeightedSampler
 
@@ -68,6 +68,7 @@ class RandomOverSampler(SeedWeightedSampler):
     _selects: ClassVar[bool] = True
     _any_cells: ClassVar[bool] = True
     _adds_rows: ClassVar[bool] = True
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "sampling_strategy": STRATEGY,
         "shrinkage": [Interval(Real, 0, None, closed="left"), dict, None],
@@ -97,10 +98,10 @@ class RandomOverSampler(SeedWeightedSampler):
 
     def _check_cells(self, table: Table) -> None:
         self.shrinkage_ = self._shrinkages(table)
-        if self.shrinkage_ is None or table.container.lazy:
+        if self.shrinkage_ is None:
             return
         try:
-            table.matrix  # noqa: B018  (validated once, and kept for the work that follows)
+            table.check_numbers()
         except (ValueError, TypeError) as reason:
             raise ValueError(
                 "When shrinkage is not None, X needs to contain only numerical data to later "
@@ -138,13 +139,15 @@ class RandomOverSampler(SeedWeightedSampler):
         seed = np.concatenate(drawn)
         if self.shrinkage_ is None:
             return Resampled(np.concatenate([np.arange(table.n_rows), seed]))
-        spread = self._spread(table)
+        wanted = [code for code, m in table.targets.items() if m]
+        source = table.source(np.flatnonzero(np.isin(table.target.codes, wanted)))
+        spread = self._spread(table, source, wanted)
         stream, codes = int(rng.integers(2**63)), table.target.codes[seed]
-        X = table.matrix
+        X, at = source.X, source.at(seed)
 
         def fill(start: int, stop: int, out: Any) -> Any:
             noise = normal_rows(stream, start, stop, X.shape[1]) * spread[codes[start:stop]]
-            rows = X[seed[start:stop]]
+            rows = X[at[start:stop]]
             if sp.issparse(rows):
                 return type(rows)(rows.toarray() + noise.astype(X.dtype))
             rows = rows + noise.astype(X.dtype)
@@ -153,16 +156,17 @@ class RandomOverSampler(SeedWeightedSampler):
             out[...] = rows
             return out
 
-        return Resampled(None, NewRows(len(seed), fill), Provenance.of_rows(seed))
+        new = NewRows(len(seed), fill, home=source.container)
+        return Resampled(None, new, Provenance.of_rows(seed))
 
-    def _spread(self, table: Table) -> npt.NDArray[np.float64]:
+    def _spread(self, table: Table, source: Source, codes: list[int]) -> npt.NDArray[np.float64]:
         """Standard deviation of the noise, (n_classes, d)."""
-        n, d = table.matrix.shape
+        n, d = table.n_rows, source.X.shape[1]
         h = (4 / ((d + 2) * n)) ** (1 / (d + 4))
         spread = np.zeros((len(table.target.classes), d))
         assert self.shrinkage_ is not None
-        for code in table.targets:
-            X = table.matrix[table.target.rows(code)]
+        for code in codes:
+            X = source[table.target.rows(code)]
             sigma = np.sqrt(mean_variance_axis(X, axis=0)[1]) if sp.issparse(X) else X.std(axis=0)
             spread[code] = self.shrinkage_[table.target.labels[code]] * h * sigma
         return spread

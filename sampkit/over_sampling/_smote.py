@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from sampkit._containers import Index, NewRows, take_labels
+from sampkit._containers import NO_ROWS, Index, NewRows, paired, take_labels
 from sampkit.base import Provenance, Source, Table
 from sampkit.over_sampling._engine import (
     ALLOCATION,
@@ -93,6 +93,7 @@ class SMOTE(SyntheticSampler):
     True
     """
 
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "sampling_strategy": STRATEGY,
         "k_neighbors": [*NEIGHBORS, StrOptions({"auto"})],
@@ -159,13 +160,13 @@ class SMOTE(SyntheticSampler):
         assert result.new is not None
         assert result.origin is not None
         new, seed = result.new, result.origin.seed
-        none_kept = np.empty(0, dtype=np.intp)
 
         def batches() -> Iterator[tuple[Any, Any]]:
             for start in range(0, new.size, batch):
                 stop = min(start + batch, new.size)
-                rows = table.container.extended(none_kept, new.part(start, stop))
-                yield rows, take_labels(y, seed[start:stop], keep_labels=False)
+                rows = table.container.extended(NO_ROWS, new.part(start, stop))
+                labels = take_labels(table.labels, seed[start:stop], keep_labels=False)
+                yield rows, paired(rows, labels)
 
         return batches()
 
@@ -188,7 +189,7 @@ class SMOTE(SyntheticSampler):
             gap = gaps.random((stop - start, d))
             return interpolate(source.X, seed[start:stop], neighbor[start:stop], gap, out=out)
 
-        return NewRows(len(seed), fill)
+        return NewRows(len(seed), fill, home=source.container)
 
     def _described(self, origin: Provenance) -> Provenance:
         if self.gap == "sample":

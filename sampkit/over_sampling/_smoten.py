@@ -83,6 +83,7 @@ class SMOTEN(SyntheticSampler):
     """
 
     _votes: ClassVar[bool] = True
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "sampling_strategy": STRATEGY,
         "k_neighbors": [*NEIGHBORS, StrOptions({"auto"})],
@@ -119,19 +120,16 @@ class SMOTEN(SyntheticSampler):
             )
 
     def _source(self, table: Table, rows: Index) -> Source:
-        container = table.container
-        if container.lazy:
-            home = container.gather(rows)
-            codes, self.categories_ = encode([home.column(j) for j in range(home.n_columns)])
-            counts = container.level_counts(self.categories_, table.target)  # type: ignore[attr-defined]
-            tables = [c / c.sum(axis=1, keepdims=True) for c in counts]
-            known = rows
+        container, lazy = table.container, table.container.lazy
+        plain = Source(container.gather(rows), None, rows) if lazy else Source(container, None)
+        codes, self.categories_ = encode([plain.column(j) for j in range(container.n_columns)])
+        if lazy:  # the metric is about all rows, of which only counts are needed
+            counts = container.level_counts(self.categories_, table.target)
+            self._tables = [c / c.sum(axis=1, keepdims=True) for c in counts]
         else:
-            home, known = container, None
-            codes, self.categories_ = encode([home.column(j) for j in range(home.n_columns)])
-            tables = vdm_tables(codes, table.target.codes, [len(c) for c in self.categories_])
-        self._tables = tables
-        return MixedSource(home, codes, known, codes)
+            levels = [len(c) for c in self.categories_]
+            self._tables = vdm_tables(codes, table.target.codes, levels)
+        return MixedSource(plain.container, codes, plain.rows, codes)
 
     def _nearest(self, source: Source, pool: Pool, seeds: Index, k: int) -> Index:
         assert pool.among is not None
@@ -161,6 +159,7 @@ class SMOTEN(SyntheticSampler):
             columns,
             np.concatenate(cells),
             none,
+            source.container,
         )
 
     def _described(self, origin: Provenance) -> Provenance:

@@ -105,6 +105,7 @@ class SMOTENC(SyntheticSampler):
     """
 
     _votes: ClassVar[bool] = True
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "categorical_features": ["array-like", StrOptions({"auto"})],
         "sampling_strategy": STRATEGY,
@@ -139,8 +140,7 @@ class SMOTENC(SyntheticSampler):
 
     def _check_cells(self, table: Table) -> None:
         self._split_columns(table.container)
-        if not table.container.lazy:
-            table.numbers(self.continuous_features_)
+        table.check_numbers(self.continuous_features_)
 
     def _split_columns(self, container: Container) -> None:
         d = container.n_columns
@@ -158,14 +158,10 @@ class SMOTENC(SyntheticSampler):
         self.continuous_features_ = np.setdiff1d(np.arange(d), nominal)
 
     def _source(self, table: Table, rows: Index) -> Source:
-        if table.container.lazy:
-            plain = table.source(rows, self.continuous_features_)
-            home, X, known = plain.container, plain.X, rows
-        else:
-            home, X, known = table.container, table.numbers(self.continuous_features_), None
-        codes, self.categories_ = encode([home.column(j) for j in self.categorical_features_])
+        plain = table.source(rows, self.continuous_features_)
+        codes, self.categories_ = encode([plain.column(j) for j in self.categorical_features_])
         self.median_std_: dict[Any, float] = {}
-        return MixedSource(home, X, known, codes)
+        return MixedSource(plain.container, plain.X, plain.rows, codes)
 
     def _pools(
         self, table: Table, code: int, size: int, rng: np.random.Generator, weights: Any
@@ -201,6 +197,7 @@ class SMOTENC(SyntheticSampler):
             nominal,
             np.concatenate([np.empty((0, len(nominal)), dtype=np.intp), *cells]),
             self.continuous_features_,
+            source.container,
         )
 
 

@@ -61,6 +61,7 @@ class RandomUnderSampler(BaseSampler):
     _sampling_type: ClassVar[str] = "under-sampling"
     _selects: ClassVar[bool] = True
     _any_cells: ClassVar[bool] = True
+    _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "sampling_strategy": STRATEGY,
         "replacement": ["boolean"],
