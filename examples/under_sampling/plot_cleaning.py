@@ -27,5 +27,5 @@ for ax, (title, sampler) in zip(axes.flat, samplers.items(), strict=True):
 plt.show()
 
 # %%
-# Neither balances: the first takes 8 rows or 80 as the border has it, the last removes whole
-# stretches of both classes.
+# Neither balances: how many rows go is the choice of the border. Edited nearest neighbours clear a
+# strip on either side of it, Tomek links take the pairs that touch.

@@ -156,7 +156,7 @@ class ResamplingDisplay:
             _scatter(ax, self.points[mine & ~new], f"class {classes[code]}, original", **old)
             _scatter(ax, self.points[mine & new], f"class {classes[code]}, new", **made)
         dropped = np.setdiff1d(np.arange(len(self.original)), seed[~new])
-        gone = {"s": 14, "marker": "x", "color": "0.8", "lw": 0.7, "zorder": 0}
+        gone = {"s": 14, "marker": "x", "color": "0.55", "lw": 0.7, "zorder": 0}
         _scatter(ax, self.original[dropped], "dropped", **gone)
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
         ax.legend(fontsize="small", framealpha=0.9)
