@@ -127,15 +127,18 @@ def radius_of(squared: Floats, d: int) -> Floats:
 
 def mask_excluded(scores: npt.NDArray[Any], exclude: Index, rows: slice) -> None:
     """Take the excluded rows out of a block *before* anything is selected from it."""
+    if exclude.max() < rows.start or exclude.min() >= rows.stop:
+        return
     here = np.flatnonzero((exclude >= rows.start) & (exclude < rows.stop))
     scores[here, exclude[here] - rows.start] = -np.inf
 
 
-def settle(
-    answer: Answer, at: slice, X: npt.NDArray[Any], points: Any, exclude: Index, index: Index
-) -> None:
-    """Rank candidates by their exact distances and write the k nearest into the answer."""
+def settle(answer: Answer, at: Any, X: Any, points: Any, index: Index, barred: Any) -> None:
+    """Rank candidates by their exact distances and write the k nearest into the answer.
+
+    `barred` marks the candidates (q, c) that do not count; k of each query must be left.
+    """
     squared = squared_distances(X, index, points)
-    squared[index == exclude[:, None]] = np.inf
+    squared[barred] = np.inf
     k = answer.index.shape[1]
     answer.index[at], answer.squared[at] = first_k(index, squared, k)

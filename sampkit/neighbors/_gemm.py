@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,14 +12,14 @@ import numpy.typing as npt
 
 from sampkit._chunks import chunks, even_step, rows_per_chunk
 from sampkit.neighbors._bounds import Frame
-from sampkit.neighbors._exact import Answer, Queries, mask_excluded, radius_of, settle
-from sampkit.neighbors._radius import pairs_within, resolve
+from sampkit.neighbors._exact import Answer, Index, Queries, mask_excluded, radius_of, settle
+from sampkit.neighbors._radius import pairs_within, resolve, settle_equal, uncertain_groups
 from sampkit.neighbors._shortlist import ROOM, Shortlist
 from sampkit.neighbors._threads import for_each
 
 SPARE = 3  # candidates beyond k: their bounds leave room for rounding
-QUERY_BLOCK = 256
-DATA_BLOCK = 2048  # 256 x 2048 float32 scores are 2 MB: they stay in a core's cache
+QUERY_BLOCK = 512
+DATA_BLOCK = 1024  # 512 x 1024 float32 scores are 2 MB: they stay near a core
 BLOCK_BYTES = 2 * 1024 * 1024
 SMALL = 2**20  # scores of a problem that is one block
 
@@ -34,6 +35,8 @@ def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Ans
         scan(X, queries, answer, frame_of(X, queries.points, np.float64), 1)
     else:
         scan(X, queries, answer, frame_of(X, queries.points, np.float32), n_threads)
+    settle_equal(X, queries, answer)
+    rescan(X, queries, answer, n_threads)
     resolve(X, queries, answer, n_threads, partial(pairs_within, X))
     return answer
 
@@ -71,18 +74,57 @@ def scan(
         if not hasattr(local, "shortlist"):
             local.shortlist = Shortlist(step, n_wanted, block, frame.dtype)
             local.scores = np.empty(step * block, dtype=frame.dtype)
-        points, exclude = queries[at], queries.exclude[at]
+        points = queries[at]
+        blocks = ((rows, columns[:, rows]) for rows in chunks(n, block))
         left, square = frame.query(points)
         local.shortlist.reset(len(points))
-        for rows in chunks(n, block):
-            width = rows.stop - rows.start
-            scores = local.scores[: len(points) * width].reshape(len(points), width)
-            np.matmul(left, columns[:, rows], out=scores)
-            mask_excluded(scores, exclude, rows)
-            local.shortlist.offer(scores, rows.start)
-        index, bound = local.shortlist.best()
-        settle(answer, at, X, points, exclude, index)
+        gather(left, queries.exclude[at], blocks, local.scores, local.shortlist)
+        index, scores, bound = local.shortlist.best()
+        settle(answer, at, X, points, index, scores == -np.inf)
         floor = frame.floor(square, radius_of(answer.squared[at, -1], X.shape[1]))
         answer.certain[at] = bound < floor
 
     for_each(work, chunks(len(queries), step), n_threads)
+
+
+def rescan(X: npt.NDArray[Any], queries: Queries, answer: Answer, n_threads: int) -> None:
+    """Search again in float64 for the uncertain queries, in compact groups around their centres.
+
+    In a group rounding hides differences of about 1e-16 of its width, however far from the rest
+    it lies. Candidates need only be as near as the k-th row known already.
+    """
+    n, d = X.shape
+    n_wanted = min(answer.index.shape[1] + SPARE, n)
+    block = even_step(n, min(DATA_BLOCK, rows_per_chunk(16 * d, BLOCK_BYTES)))
+
+    def work(group: Index) -> None:
+        points = queries[group]
+        frame = Frame(points.mean(axis=0, dtype=np.float64), 0.0, np.float64)
+        left, square = frame.query(points)
+        floor = frame.floor(square, radius_of(answer.squared[group, -1], d))
+        blocks = ((rows, frame.data(X[rows]).T) for rows in chunks(n, block))
+        shortlist = Shortlist(len(group), n_wanted, block, np.float64)
+        shortlist.reset(len(group), floor)
+        gather(left, queries.exclude[group], blocks, np.empty(len(group) * block), shortlist)
+        index, scores, bound = shortlist.best()
+        settle(answer, group, X, points, index, scores == -np.inf)
+        floor = frame.floor(square, radius_of(answer.squared[group, -1], d))
+        answer.certain[group] = bound < floor
+
+    for_each(work, uncertain_groups(queries, answer, QUERY_BLOCK), n_threads)
+
+
+def gather(
+    left: npt.NDArray[Any],
+    exclude: Index,
+    blocks: Iterable[tuple[slice, npt.NDArray[Any]]],
+    scratch: npt.NDArray[Any],
+    shortlist: Shortlist,
+) -> None:
+    """Offer the products of `left` (q, d + 2) with blocks (d + 2, rows) of X to the shortlist."""
+    for rows, right in blocks:
+        width = right.shape[1]
+        scores = scratch[: len(left) * width].reshape(len(left), width)
+        np.matmul(left, right, out=scores)
+        mask_excluded(scores, exclude, rows)
+        shortlist.offer(scores, rows.start)

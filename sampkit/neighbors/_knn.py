@@ -159,7 +159,7 @@ def _floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 
 def _queries(X: Any, query: Any, exclude: Any) -> Queries:
-    n, d = X.shape
+    n = X.shape[0]
     if query is None:
         rows = None
     elif len(np.shape(query)) == 1 and not sp.issparse(query):

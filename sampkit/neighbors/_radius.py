@@ -47,13 +47,7 @@ def resolve(X: Any, queries: Queries, answer: Answer, n_threads: int, within: Wi
         ``within(queries, radius)`` yields pairs that hold every row whose squared distance from
         its query is at most `radius`. The queries come in compact groups.
     """
-    todo = np.flatnonzero(~answer.certain)
-    equal = todo[answer.squared[todo, -1] == 0.0]
-    if len(equal):
-        settle_equal(X, queries, answer, equal)
-        todo = todo[~answer.certain[todo]]
-    if len(todo) == 0:
-        return
+    settle_equal(X, queries, answer)
 
     def work(group: Index) -> None:
         farthest = answer.squared[group, -1]
@@ -62,16 +56,10 @@ def resolve(X: Any, queries: Queries, answer: Answer, n_threads: int, within: Wi
         answer.index[group], answer.squared[group] = nearest_pairs(found, farthest, k)
         answer.certain[group] = True
 
-    if sp.issparse(X):
-        groups = [todo[at] for at in chunks(len(todo), GROUP)]
-    else:
-        groups = compact_groups(queries[todo], todo)
-    for_each(work, groups, n_threads)
+    for_each(work, uncertain_groups(queries, answer, GROUP), n_threads)
 
 
-def pairs_within(
-    X: npt.NDArray[Any], queries: Queries, radius: Floats
-) -> Iterator[Pairs]:
+def pairs_within(X: npt.NDArray[Any], queries: Queries, radius: Floats) -> Iterator[Pairs]:
     """Pairs of a query and a row of X, at least all those within `radius` (squared).
 
     Bounds are computed in float64 about the queries' own centre: in a compact group rounding
@@ -117,23 +105,36 @@ def _k_per_query(pairs: list[Pairs], k: int) -> Pairs:
     return query[keep], row[order[keep]], squared[order[keep]]
 
 
-def compact_groups(points: npt.NDArray[Any], numbers: Index) -> list[Index]:
-    """Cut queries into groups of at most 128 by halving along the widest coordinate."""
-    if len(numbers) <= GROUP:
+def uncertain_groups(queries: Queries, answer: Answer, size: int) -> list[Index]:
+    """Numbers of the uncertain queries in groups of at most `size`, compact if they are dense."""
+    todo = np.flatnonzero(~answer.certain)
+    if len(todo) == 0:
+        return []
+    if sp.issparse(queries.points):
+        return [todo[at] for at in chunks(len(todo), size)]
+    return _halved(queries[todo], todo, size)
+
+
+def _halved(points: npt.NDArray[Any], numbers: Index, size: int) -> list[Index]:
+    """Groups by halving along the widest coordinate."""
+    if len(numbers) <= size:
         return [numbers]
     widest = np.argmax(points.max(axis=0) - points.min(axis=0))
     half = len(numbers) // 2
     order = np.argpartition(points[:, widest], half)
     low, high = order[:half], order[half:]
-    return compact_groups(points[low], numbers[low]) + compact_groups(points[high], numbers[high])
+    return _halved(points[low], numbers[low], size) + _halved(points[high], numbers[high], size)
 
 
-def settle_equal(X: Any, queries: Queries, answer: Answer, equal: Index) -> None:
-    """Answer queries that at least k rows of X equal: the first of these rows.
+def settle_equal(X: Any, queries: Queries, answer: Answer) -> None:
+    """Answer uncertain queries that at least k rows of X equal: the first of these rows.
 
     Equal rows are brought together by a hash, so a table with few different rows does not cost
     all its ties. Rows of one hash are compared; where they differ the query stays uncertain.
     """
+    equal = np.flatnonzero(~answer.certain & (answer.squared[:, -1] == 0.0))
+    if len(equal) == 0:
+        return
     k = answer.index.shape[1]
     hashes = row_hashes(X)
     order = np.argsort(hashes, kind="stable")

@@ -195,5 +195,3 @@ def _others(xp: Any, searcher: Any, found: Any, rows: Any, n: int, k: int) -> An
     # stable: the row itself goes last, the others keep their order
     order = xp.argsort(itself, axis=1, kind="stable")[:, :k]
     return xp.take_along_axis(found, order, axis=1).astype(xp.intp)
-
-

@@ -45,8 +45,8 @@ def search(X: Any, queries: Queries, k: int, n_threads: int) -> Answer:
         shortlist = Shortlist(len(scores), n_wanted, n, np.float64)
         shortlist.reset(len(scores))
         shortlist.offer(scores, 0)
-        index, bound = shortlist.best()
-        settle(answer, at, X, points, exclude, index)
+        index, best, bound = shortlist.best()
+        settle(answer, at, X, points, index, best == -np.inf)
         answer.certain[at] = bound < scores_of.floor(points, answer.squared[at, -1])
 
     def within(part: Queries, radius: Floats) -> Iterator[Pairs]:

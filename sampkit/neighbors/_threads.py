@@ -44,7 +44,7 @@ def one_blas_thread() -> Iterator[int]:
 def for_each(work: Callable[[T], None], pieces: Iterable[T], n_threads: int) -> None:
     """Call `work` on every piece, in `n_threads` threads; the first exception is raised."""
     todo = list(pieces)
-    if n_threads == 1 or len(todo) == 1:
+    if n_threads == 1 or len(todo) <= 1:
         for piece in todo:
             work(piece)
         return

@@ -37,7 +37,7 @@ def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Ans
         distance, index = tree.query(points, n_wanted, workers=n_threads)
         distance = distance.reshape(len(points), n_wanted)
         index = index.reshape(len(points), n_wanted)
-        settle(answer, at, X, points, queries.exclude[at], index)
+        settle(answer, at, X, points, index, index == queries.exclude[at, None])
         beyond = distance[:, -1] ** 2 if n_wanted < n else np.inf
         answer.certain[at] = radius_of(answer.squared[at, -1], d) < beyond
 
