@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from sampkit.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE, KMeansSMOTE
 
@@ -47,6 +48,13 @@ class RecordingNeighbors(BaseEstimator):
         if return_distance:
             return np.take_along_axis(distance, nearest, axis=1), nearest
         return nearest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_openmp_thread():
+    """k-means on a few rows is all waiting for threads, above all beside other tests."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -213,5 +213,5 @@ def test_weights_that_leave_no_seed_are_refused(overlapping):
     sampler.fit_resample(X, y)
     weights = np.ones(len(y))
     weights[sampler.in_danger_indices[1]] = 0
-    with pytest.raises(ValueError, match="seed_weights are 0 for all .* rows of class 1"):
+    with pytest.raises(ValueError, match=r"seed_weights are 0 for all \d+ rows of class 1"):
         sampler.fit_resample(X, y, seed_weights=weights)

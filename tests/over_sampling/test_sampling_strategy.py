@@ -122,15 +122,19 @@ def test_labels_of_any_kind(y):
             {1: 45, 2: 100, 3: 70},
             THREE,
             OVER,
-            "should be greater or equal to the original number of samples. Originally, there is "
-            "50 samples and 45 samples are asked",
+            (
+                "should be greater or equal to the original number of samples. Originally, there "
+                "is 50 samples and 45 samples are asked"
+            ),
         ),
         (
             {1: 45, 2: 100, 3: 70},
             THREE,
             UNDER,
-            "should be less or equal to the original number of samples. Originally, there is "
-            "25 samples and 70 samples are asked",
+            (
+                "should be less or equal to the original number of samples. Originally, there is "
+                "25 samples and 70 samples are asked"
+            ),
         ),
         ({1: 60.5}, THREE, OVER, "must be an integer, got 60.5 for class 1"),
         ({1: True}, THREE, UNDER, "must be an integer, got True for class 1"),
