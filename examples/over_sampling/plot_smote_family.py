@@ -56,7 +56,8 @@ plt.show()
 
 # %%
 # SMOTE fills the whole rare moon. Borderline-SMOTE and ADASYN work where the moons touch, which
-# helps if the border is real and hurts if it is label noise. SVM-SMOTE also steps outwards from safe
-# support vectors, so its rows can leave the hull of the class. K-Means SMOTE leaves out the clusters
-# in which the rare class is outnumbered, and gives the sparsest of the others by far the most rows:
-# here three rows far apart get nearly all of them. Look before you use it on small classes.
+# helps if the border is real and hurts if it is label noise. SVM-SMOTE also steps outwards from
+# safe support vectors, so its rows can leave the hull of the class. K-Means SMOTE leaves out the
+# clusters in which the rare class is outnumbered, and gives the sparsest of the others by far the
+# most rows: here three rows far apart get nearly all of them. Look before you use it on small
+# classes.
