@@ -167,7 +167,7 @@ def _section(outcome: Outcome) -> Markup:
         _tag(
             "p",
             _tag("span", task.family, class_="family"),
-            _tag("span", format_seconds(outcome.seconds), class_="took"),
+            _tag("span", _pretty(format_seconds(outcome.seconds)), class_="took"),
             class_="over",
         ),
         _tag("h2", task.title),

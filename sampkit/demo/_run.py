@@ -37,8 +37,8 @@ class Outcome:
         The task.
     status : {"done", "failed", "interrupted", "not run"}
         How it ended.
-    seconds : float, default=0.0
-        Wall-clock time, drawing included.
+    seconds : float or None, default=None
+        Wall-clock time, drawing included; None if it was not run.
     result : TaskResult or None, default=None
         Its figures; also there if only a picture failed.
     pictures : tuple of RenderedPicture, default=()
@@ -49,7 +49,7 @@ class Outcome:
 
     task: Task
     status: Status
-    seconds: float = 0.0
+    seconds: float | None = None
     result: TaskResult | None = None
     pictures: tuple[RenderedPicture, ...] = ()
     reason: str = ""

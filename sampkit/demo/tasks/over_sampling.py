@@ -157,7 +157,7 @@ def _sweep(X: Any, y: Any, context: Context) -> dict[str, list[pd.DataFrame]]:
                     X,
                     y,
                     over=(0, OVER),
-                    under=(15, 25, 50, 100, 200, 500),
+                    under=(25, 50, 100, 200, 500, 1000),
                     over_sampler=sampler,
                     # Rows that follow each other are neighbouring pixels.
                     cv=StratifiedKFold(folds, shuffle=True, random_state=seed),

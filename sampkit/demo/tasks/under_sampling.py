@@ -28,8 +28,8 @@ belong to the class that nobody asked about. Dropping part of them at random buy
 the boundary towards the rare class as well.
 
 Cleaning is another thing: edited nearest neighbours takes out only those common rows that their \
-neighbours contradict, Tomek links only those whose nearest neighbour is a rare row. Both keep \
-nearly the whole table, so they save no time.
+neighbours contradict, Tomek links only those that are a rare row's nearest neighbour, and the \
+rare row theirs. Both keep more than nine common rows in ten, so they save next to no time.
 """
 
 LEVELS = (200, 100, 50, 25, 15)  # percent: rare rows over common rows that are kept
