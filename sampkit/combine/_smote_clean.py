@@ -106,7 +106,7 @@ class SMOTEENN(SMOTECleaning):
         Seed, neighbour and gap of every row that survived.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes
@@ -185,7 +185,7 @@ class SMOTETomek(SMOTECleaning):
         Seed, neighbour and gap of every row that survived.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes

@@ -45,7 +45,7 @@ class SMOTEUnder(SeedWeightedSampler):
         The neighbour searcher.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes

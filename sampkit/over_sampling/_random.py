@@ -46,7 +46,7 @@ class RandomOverSampler(SeedWeightedSampler):
         Class -> shrinkage, for the targeted classes.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     References

@@ -58,13 +58,13 @@ class SMOTEN(SyntheticSampler):
         The neighbour searcher.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes
     -----
-    With two classes the distance of two values is 2 |p - p'|, p = P(class | value), so the rows
-    lie in an ordinary space of d dimensions: no matrix of distances is made. With more classes
+    With two classes the distance of two values is ``2 |p - p'|`` with p = P(class given value), so the
+    rows lie in an ordinary space of d dimensions: no matrix of distances is made. With more classes
     distances are taken between distinct rows, block by block.
 
     References

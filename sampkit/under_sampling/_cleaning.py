@@ -46,7 +46,7 @@ class EditedNearestNeighbours(BaseSampler):
         The neighbour searcher.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes
@@ -134,7 +134,7 @@ class TomekLinks(BaseSampler):
         The rows kept, ascending.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes

@@ -42,7 +42,7 @@ class RandomUnderSampler(BaseSampler):
         The rows kept, ascending.
     n_features_in_ : int
         Number of columns seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X had names that are all strings.
 
     Notes
