@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 def namespace(X: Any) -> ModuleType:
@@ -15,6 +16,11 @@ def namespace(X: Any) -> ModuleType:
 
         return cupy
     return np
+
+
+def on_host(values: Any) -> npt.NDArray[Any]:
+    """`values` as a NumPy array; CuPy arrays are copied from the device."""
+    return np.asarray(values) if namespace(values) is np else values.get()
 
 
 def validate_device(X: Any, *, name: str = "X") -> Any:

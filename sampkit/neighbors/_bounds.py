@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit._chunks import CACHE_BYTES, chunks, rows_per_chunk
+from sampkit._array import namespace
+from sampkit._chunks import CACHE_BYTES, WORK_BYTES, chunks, rows_per_chunk
 from sampkit.neighbors._exact import UNIT, Floats
 
 Matrix = npt.NDArray[Any]
@@ -53,39 +54,44 @@ class Frame:
         self.dtype = np.dtype(dtype)
         self.gamma = error_factor(len(centre), dtype)
 
-    def _local(self, rows: Matrix) -> tuple[Floats, Floats]:
-        local = np.subtract(rows, self.centre, dtype=np.float64)
+    def _local(self, rows: Matrix) -> tuple[Matrix, Matrix]:
+        xp = namespace(rows)
+        local = xp.subtract(rows, xp.asarray(self.centre), dtype=np.float64)
         if self.scale != 1.0:
             local *= self.scale
-        return local, np.einsum("ij,ij->i", local, local)
+        return local, xp.einsum("ij,ij->i", local, local)
 
     def data(self, rows: Matrix) -> Matrix:
         """The side of X (n, d + 2)."""
+        xp = namespace(rows)
         n, d = rows.shape
-        out = np.empty((n, d + 2), dtype=self.dtype)
-        for at in chunks(n, rows_per_chunk(8 * d, CACHE_BYTES)):
+        # products that underflow lose at most the smallest normal number each
+        lost = (d + 8) * float(np.finfo(self.dtype).tiny)
+        out = xp.empty((n, d + 2), dtype=self.dtype)
+        budget = CACHE_BYTES if xp is np else WORK_BYTES
+        for at in chunks(n, rows_per_chunk(8 * d, budget)):
             local, square = self._local(rows[at])
             out[at, :d] = local
-            # products that underflow lose at most the smallest normal number each
-            lost = (d + 8) * float(np.finfo(self.dtype).tiny)
-            out[at, d] = np.nextafter(
-                ((self.gamma - 0.5) * square + lost).astype(self.dtype), self.dtype.type(np.inf)
-            )
-            out[at, d + 1] = np.sqrt(square) * (1.0 + self.gamma)
+            offset = ((self.gamma - 0.5) * square + lost).astype(self.dtype)
+            out[at, d] = xp.nextafter(offset, xp.full_like(offset, np.inf))
+            out[at, d + 1] = xp.sqrt(square) * (1.0 + self.gamma)
         return out
 
-    def query(self, rows: Matrix) -> tuple[Matrix, Floats]:
+    def query(self, rows: Matrix) -> tuple[Matrix, Matrix]:
         """The side of the queries (q, d + 2), and their squared norms."""
+        xp = namespace(rows)
         local, square = self._local(rows)
         d = local.shape[1]
-        out = np.empty((len(local), d + 2), dtype=self.dtype)
+        out = xp.empty((len(local), d + 2), dtype=self.dtype)
         out[:, :d] = local
         out[:, d] = 1.0
-        out[:, d + 1] = np.sqrt(square) * (self.gamma * (1.0 + self.gamma))
+        out[:, d + 1] = xp.sqrt(square) * (self.gamma * (1.0 + self.gamma))
         return out, square
 
-    def floor(self, square: Floats, radius: Floats) -> Matrix:
-        """Scores below this belong to rows beyond ``radius`` (squared, in the units of X)."""
+    def floor(self, square: Matrix, radius: Matrix) -> Matrix:
+        """Scores below this belong to rows beyond `radius` (squared, in the units of X)."""
+        xp = namespace(square)
         slack = 4 * (len(self.centre) + 8) * UNIT
         least = (square * (1.0 - slack) - radius * self.scale**2 * (1.0 + slack)) / 2
-        return np.nextafter(least.astype(self.dtype), self.dtype.type(-np.inf))
+        least = least.astype(self.dtype)
+        return xp.nextafter(least, xp.full_like(least, -np.inf))

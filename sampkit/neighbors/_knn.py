@@ -11,11 +11,17 @@ import scipy.sparse as sp
 
 from sampkit._array import namespace
 from sampkit.neighbors import _gemm, _sparse, _tree
-from sampkit.neighbors._exact import Answer, Index, Queries
+from sampkit.neighbors._arguments import (
+    check_columns,
+    check_enough,
+    rows_to_exclude,
+    rows_to_search_from,
+    safe_unit,
+)
+from sampkit.neighbors._exact import Answer, Queries
 from sampkit.neighbors._threads import one_blas_thread
 
 TREE_COLUMNS = 6  # up to here a k-d tree is faster than matrix products
-SAFE = 2.0**200  # squares of numbers up to here, summed, neither overflow nor vanish
 
 
 def knn(
@@ -106,7 +112,7 @@ def knn(
         return _device.knn(X, int(k), query, exclude, return_distance, method)
     X = _matrix(X, "X")
     queries = _queries(X, query, exclude)
-    _check_enough(X.shape[0], int(k), queries.exclude)
+    check_enough(X.shape[0], int(k), queries.exclude)
     if method == "tree" and sp.issparse(X):
         raise ValueError("method 'tree' needs dense X, got a sparse matrix; use 'auto' or 'gemm'")
     X, queries, unit = _moderate(X, queries)
@@ -159,70 +165,28 @@ def _floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 
 def _queries(X: Any, query: Any, exclude: Any) -> Queries:
-    n = X.shape[0]
-    if query is None:
-        rows = None
-    elif len(np.shape(query)) == 1 and not sp.issparse(query):
-        rows = row_numbers(query, "query", 0, n)
-    else:
-        return _points(X, query, exclude)
-    if exclude is not None:
-        raise ValueError("exclude goes with a matrix of points; rows of X exclude themselves")
-    return Queries(X, rows, np.arange(n) if rows is None else rows)
-
-
-def _points(X: Any, query: Any, exclude: Any) -> Queries:
     n, d = X.shape
+    shape = np.shape(query)
+    if query is None or (len(shape) == 1 and not sp.issparse(query)):
+        rows = rows_to_search_from(query, exclude, n)
+        return Queries(X, None if query is None else rows, rows)
     if sp.issparse(query) and not sp.issparse(X):
         raise ValueError("query must be dense, as X is, got a sparse matrix")
-    if np.shape(query)[:1] == (0,) and len(np.shape(query)) == 2:
-        points: Any = np.empty((0, d))
-    else:
-        points = _matrix(query, "query")
-        if sp.issparse(X) and not sp.issparse(points):
-            points = sp.csr_array(points.astype(np.float64))
-    if points.shape[1] != d:
-        raise ValueError(f"query must have the {d} columns of X, got {points.shape[1]}")
-    if exclude is None:
-        return Queries(points, None, np.full(points.shape[0], -1))
-    exclude = row_numbers(exclude, "exclude", -1, n)
-    if len(exclude) != points.shape[0]:
-        raise ValueError(
-            f"exclude must hold one row number per point, got {len(exclude)} for {points.shape[0]}"
-        )
-    return Queries(points, None, exclude)
-
-
-def row_numbers(rows: Any, name: str, least: int, n: int) -> Index:
-    """Row numbers as a 1-D intp array; ValueError unless whole numbers in [least, n)."""
-    rows = np.asarray(rows)
-    if rows.size == 0:
-        return np.empty(0, dtype=np.intp)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} must be a 1-D array of row numbers, got {rows.dtype} of shape {rows.shape}"
-        )
-    for worst in (rows.min(), rows.max()):
-        if not least <= worst < n:
-            raise ValueError(f"{name} must hold row numbers in [{least}, {n}), got {worst}")
-    return rows.astype(np.intp, copy=False)
-
-
-def _check_enough(n: int, k: int, exclude: Index) -> None:
-    left = n - bool((exclude >= 0).any())
-    if k > left:
-        raise ValueError(
-            f"Expected n_neighbors <= n_samples_fit, but k = {k} neighbours were asked for and "
-            f"only {left} of the {n} rows of X are left to choose from"
-        )
+    if len(shape) == 2 and shape[0] == 0:
+        check_columns(shape[1], d)
+        return Queries(np.empty((0, d)), None, rows_to_exclude(exclude, 0, n))
+    points = _matrix(query, "query")
+    check_columns(points.shape[1], d)
+    if sp.issparse(X) and not sp.issparse(points):
+        points = sp.csr_array(points.astype(np.float64))
+    return Queries(points, None, rows_to_exclude(exclude, points.shape[0], n))
 
 
 def _moderate(X: Any, queries: Queries) -> tuple[Any, Queries, float]:
-    """X and queries in a unit, a power of two, in which squares neither overflow nor vanish."""
-    largest = max(_largest(X), _largest(queries.points))
-    if 1.0 / SAFE <= largest <= SAFE or largest == 0.0:
-        return X, queries, 1.0
-    unit = 2.0 ** float(np.frexp(largest)[1])
+    """X and queries in a unit in which no square overflows or vanishes, and this unit."""
+    unit = safe_unit(max(_largest(X), _largest(queries.points)))
+    if unit == 1.0:
+        return X, queries, unit
     scaled = X * (1.0 / unit)
     points = scaled if queries.points is X else queries.points * (1.0 / unit)
     return scaled, Queries(points, queries.rows, queries.exclude), unit

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sampkit._array import namespace
+from sampkit._array import namespace, on_host
+from sampkit.neighbors._exact import Index
 from sampkit.neighbors._knn import knn
 
 
@@ -121,7 +122,7 @@ def neighbors_asked(neighbors: Any, name: str) -> int:
     return int(counted) - 1
 
 
-def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) -> Any:
+def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) -> Index:
     """The k nearest rows of D for some of its rows, none its own neighbour.
 
     Parameters
@@ -140,8 +141,8 @@ def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) 
 
     Returns
     -------
-    ndarray of int, shape (q, k)
-        Row numbers of D, nearest first.
+    ndarray of intp, shape (q, k)
+        Row numbers of D, nearest first, in main memory.
 
     Raises
     ------
@@ -163,16 +164,15 @@ def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) 
            [2, 1]])
     """
     if searcher is None or isinstance(searcher, VerifiedNeighbors):
-        return knn(D, k, query=rows)
+        return on_host(knn(D, k, query=rows))
     if fit:
         searcher.fit(D)
-    xp = namespace(D)
-    rows = xp.asarray(rows, dtype=xp.intp)
-    found = searcher.kneighbors(D[rows], return_distance=False)
-    return _others(xp, searcher, xp.asarray(found), rows, D.shape[0], k)
+    rows = on_host(rows)
+    found = searcher.kneighbors(D[namespace(D).asarray(rows)], return_distance=False)
+    return _others(searcher, on_host(found), rows, D.shape[0], k)
 
 
-def _others(xp: Any, searcher: Any, found: Any, rows: Any, n: int, k: int) -> Any:
+def _others(searcher: Any, found: Index, rows: Index, n: int, k: int) -> Index:
     """The first k found rows that are not the query itself."""
     name = type(searcher).__name__
     if found.ndim != 2 or len(found) != len(rows) or found.dtype.kind not in "iu":
@@ -180,18 +180,18 @@ def _others(xp: Any, searcher: Any, found: Any, rows: Any, n: int, k: int) -> An
             f"{name}.kneighbors must return row numbers of shape ({len(rows)}, n_neighbors), "
             f"got {found.dtype} of shape {found.shape}"
         )
-    if found.size and (int(found.min()) < 0 or int(found.max()) >= n):
+    if found.size and not 0 <= found.min() <= found.max() < n:
         raise ValueError(
             f"{name}.kneighbors must return row numbers in [0, {n}), got values from "
-            f"{int(found.min())} to {int(found.max())}"
+            f"{found.min()} to {found.max()}"
         )
     itself = found == rows[:, None]
-    others = found.shape[1] - (int(itself.sum(axis=1).max()) if len(rows) else 1)
+    others = found.shape[1] - itself.sum(axis=1).max(initial=0)
     if others < k:
         raise ValueError(
             f"{name} found only {others} other rows for some row, k = {k} are needed: "
             f"its n_neighbors must be at least {k + 1}, the row itself counted"
         )
     # stable: the row itself goes last, the others keep their order
-    order = xp.argsort(itself, axis=1, kind="stable")[:, :k]
-    return xp.take_along_axis(found, order, axis=1).astype(xp.intp)
+    order = np.argsort(itself, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(found, order, axis=1).astype(np.intp, copy=False)
