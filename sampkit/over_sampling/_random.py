@@ -103,7 +103,7 @@ class RandomOverSampler(SeedWeightedSampler):
         try:
             table.check_numbers()
         except (ValueError, TypeError) as reason:
-            raise ValueError(
+            raise type(reason)(
                 "When shrinkage is not None, X needs to contain only numerical data to later "
                 f"generate a smoothed bootstrap sample. ({str(reason)[:200]})"
             ) from reason
