@@ -163,7 +163,7 @@ class Dense(Container):
         if kept is None:
             out[:n_kept] = self.X
         else:
-            np.take(self.X, kept, axis=0, out=out[:n_kept], mode="clip")
+            gather_rows(np, self.X, kept, out[:n_kept])
         self._write(new, out[n_kept:])
         return out
 
@@ -283,6 +283,16 @@ class Device(Container):
         first = self.X if kept is None else self.take(kept)
         rows = new.numbers().astype(self.X.dtype, copy=False)
         return self.xp.concatenate([first, rows])
+
+
+def gather_rows(xp: Any, X: Any, rows: Any, out: Any) -> None:
+    """Write some rows of X, numbers that have been checked, into `out`."""
+    if xp is not np:
+        xp.take(X, rows, axis=0, out=out)
+    elif X.flags.c_contiguous:
+        np.take(X, rows, axis=0, out=out, mode="clip")  # "clip" spares NumPy a buffer
+    else:  # a data frame's columns, say, of which `take` would first make a copy: all of them
+        out[...] = X[rows]
 
 
 def as_finite_floats(X: Any) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from sampkit._array import namespace
 from sampkit._chunks import rows_per_chunk
+from sampkit._containers import gather_rows
 
 _CACHE_BYTES = 512 * 1024  # a block of seeds and its neighbours stay in the second-level cache
 
@@ -107,13 +108,11 @@ def _dense_rows(xp: Any, X: Any, seed: Any, neighbor: Any, gap: Any, out: Any) -
     budget = _CACHE_BYTES if xp is np else 64 * _CACHE_BYTES
     step = rows_per_chunk(X.itemsize * X.shape[1], budget)
     scratch = xp.empty((min(step, len(seed)), X.shape[1]), dtype=X.dtype)
-    # every number has been checked: "clip" only spares NumPy a buffer (CuPy knows no modes)
-    how = {"mode": "clip"} if xp is np else {}
     for start in range(0, len(seed), step):
         rows = out[start : start + step]
         step_to = scratch[: len(rows)]
-        xp.take(X, seed[start : start + step], axis=0, out=rows, **how)
-        xp.take(X, neighbor[start : start + step], axis=0, out=step_to, **how)
+        gather_rows(xp, X, seed[start : start + step], rows)
+        gather_rows(xp, X, neighbor[start : start + step], step_to)
         step_to -= rows
         step_to *= gap[start : start + step]
         rows += step_to
