@@ -82,14 +82,11 @@ class Frame(Container):
     def _cells(self, j: int, rows: Index) -> Any: ...
 
     def _not_numbers(self, j: int, dtype: Any) -> ValueError:
-        name = self.names[j]
-        hint = (
-            "name it in SMOTENC(categorical_features=...)"
-            if str(dtype) not in ("datetime64", "timedelta64")
-            else "leave it out"
-        )
+        name, text = self.names[j], str(dtype)
+        is_time = text.lower().startswith(("date", "time", "duration", "period", "interval"))
+        hint = "leave it out" if is_time else "name it in SMOTENC(categorical_features=...)"
         return ValueError(
-            f"Column {str(name)[:80]!r} of X has dtype {str(dtype)[:80]}, which holds no numbers "
+            f"Column {str(name)[:80]!r} of X has dtype {text[:80]}, which holds no numbers "
             f"(could not convert string to float); {hint} or encode it as numbers."
         )
 
@@ -199,7 +196,8 @@ class PandasFrame(Frame):
         return self.pd.array(values, dtype=dtype)
 
     def _cells(self, j: int, rows: Index) -> Any:
-        return self.X.iloc[:, j].array.take(rows)
+        # a Series, since a frame made of an array of objects would look for strings in it
+        return self.X.iloc[:, j].take(rows).reset_index(drop=True)
 
 
 class NarwhalsFrame(Frame):
