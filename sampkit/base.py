@@ -326,6 +326,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
             Before `fit_resample`.
         """
         check_is_fitted(self, "_n_rows_seen")
+        if (given := at_hand(values)) is not values:
+            return given.like(self.propagate(given.values, how))
         if how not in ("interpolate", "seed"):
             raise ValueError(f"how must be 'interpolate' or 'seed', got {how!r}.")
         length = values.shape[0] if hasattr(values, "shape") else len(values)
@@ -384,7 +386,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         if container.lazy and not self._gathers:
             raise TypeError(
                 f"{type(self).__name__} needs all rows of X at once, got a Dask collection "
-                f"({type(X).__name__}): compute it first (X.compute())."
+                f"({type(X).__name__}): compute it first (X.compute()), or use SMOTE, which takes "
+                "only rare rows out of it and accepts a neighbour index as k_neighbors."
             )
         validate_data(self, X=_named(X, container), skip_check_array=True)
         if len(target.codes) != container.n_rows:
@@ -454,6 +457,8 @@ def _named(X: Any, container: Container) -> Any:
     """What scikit-learn reads feature names and counts from."""
     if container.lazy:
         return container.gather(NO_ROWS).X  # type: ignore[attr-defined]
+    if is_pandas(X) and not X.columns.is_unique:  # scikit-learn asks for names that are unique
+        return np.broadcast_to(0.0, X.shape)
     return container.X if type(X) in (list, tuple) else X  # type: ignore[attr-defined]
 
 
