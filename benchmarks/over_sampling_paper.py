@@ -329,8 +329,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"Decision tree (entropy, 2 rows per leaf) for C4.5; {FOLDS} stratified shuffled folds, "
         f"{divisions} divisions; anchored area; the paper's 18 under-sampling levels. "
         f"Random copies stand beside SMOTE's rows. {seconds:.0f} s on {options.jobs} processes, "
-        f"sampkit {sampkit.__version__}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}, "
-        f"Python {platform.python_version()}."
+        f"sampkit {sampkit.__version__}, scikit-learn {sklearn.__version__}, "
+        f"NumPy {np.__version__}, Python {platform.python_version()}."
     )
     found = summary(runs)
     text = report(found, " ".join([about, *missing]))
