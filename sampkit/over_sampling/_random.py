@@ -103,7 +103,8 @@ class RandomOverSampler(SeedWeightedSampler):
         try:
             table.check_numbers()
         except (ValueError, TypeError) as reason:
-            raise type(reason)(
+            kind = TypeError if isinstance(reason, TypeError) else ValueError
+            raise kind(
                 "When shrinkage is not None, X needs to contain only numerical data to later "
                 f"generate a smoothed bootstrap sample. ({str(reason)[:200]})"
             ) from reason
