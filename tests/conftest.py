@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 # scikit-learn's array API checks want this switch; the gallery runs without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -24,6 +27,18 @@ hypothesis.settings.load_profile("suite")
 def checkout() -> Path:
     """The folder that holds the project's sources."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def fake_cupy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A stand-in for CuPy, to be found as ``cupy`` during one test."""
+    path = Path(__file__).with_name("_fakecupy.py")
+    spec = importlib.util.spec_from_file_location("_fakecupy", path)
+    stand_in = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stand_in)
+    module = stand_in.build()
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    return module
 
 
 def pytest_report_header() -> str:
