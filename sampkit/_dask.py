@@ -85,8 +85,8 @@ class LazyContainer(Container):
 
     def matrix(self, columns: Index | None = None) -> Any:
         raise TypeError(
-            f"X is a Dask collection ({type(self.X).__name__}), and this needs all of its rows at "
-            "once: compute it first (X.compute()) or give a neighbour index."
+            f"All rows of X are needed at once, and it is a Dask collection "
+            f"({type(self.X).__name__}): compute it first (X.compute())."
         )
 
     def column(self, j: int) -> npt.NDArray[Any]:
@@ -307,6 +307,15 @@ class LazyLabels:
         if isinstance(self.y, da.Array):
             return _entries(self.y[:, 0] if self.y.shape[1:] == (1,) else self.y, rows)
         return Partitions(self.y, self.lengths).taken(rows, keep_labels=keep_labels)
+
+    def like(self, values: Any) -> Any:
+        """Values in memory as a collection of the same type, in pieces of about the same size."""
+        if isinstance(self.y, da.Array):
+            return da.from_array(values, chunks=(max(self.lengths), *values.shape[1:]))
+        import dask.dataframe as dd
+
+        with dask.config.set({"dataframe.convert-string": False}):
+            return dd.from_pandas(values, chunksize=max(self.lengths), sort=False)
 
 
 def paired(X: Any, y: Any) -> Any:

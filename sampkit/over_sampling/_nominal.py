@@ -20,15 +20,24 @@ def encode(columns: Sequence[npt.NDArray[Any]]) -> tuple[Codes, list[npt.NDArray
     for column in columns:
         code, level = pd.factorize(np.asarray(column), use_na_sentinel=False)
         level = np.asarray(level)
-        try:
-            order = np.argsort(level, kind="stable")
-        except TypeError:  # levels of several types stay in order of appearance
-            order = np.arange(len(level))
+        order = _sorted_order(level)
         rank = np.empty(len(level), dtype=np.intp)
         rank[order] = np.arange(len(level))
         codes.append(rank[code])
         levels.append(level[order])
     return np.column_stack(codes).astype(np.intp, copy=False), levels
+
+
+def _sorted_order(levels: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Where the levels stand when sorted, missing ones last: the same for any order of rows."""
+    missing = pd.isna(levels)
+    there = np.flatnonzero(~missing)
+    try:
+        order = np.argsort(levels[there], kind="stable")
+    except TypeError:  # levels of several types
+        names = [(type(level).__name__, str(level)) for level in levels[there]]
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.intp)
+    return np.concatenate([there[order], np.flatnonzero(missing)])
 
 
 def winning_votes(

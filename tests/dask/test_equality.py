@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from sampkit.combine import SMOTEUnder
 from sampkit.over_sampling import SMOTE, SMOTEN, SMOTENC, RandomOverSampler
+from sampkit.over_sampling._nominal import encode
 from sampkit.testing import mixed_frames
 from sampkit.under_sampling import RandomUnderSampler
 
@@ -126,6 +129,18 @@ def test_smotenc_on_arrays_of_objects(tools):
     tools.assert_same(X_out, sampler.fit_resample(X, Y)[0])
 
 
+def test_levels_stand_in_one_order_whichever_rows_come_first():
+    # ties between neighbours are broken by sums over levels, in the order in which they stand
+    for cells in (["b", np.nan, "a"], [2.5, None, 1.0, np.nan], ["x", 3, None, 2.0, True]):
+        cells = np.array(cells, dtype=object)
+        (levels,) = encode([cells])[1]
+        for order in permutations(range(len(cells))):
+            codes, (again,) = encode([cells[list(order)]])
+            assert [str(v) for v in again[:-1]] == [str(v) for v in levels[:-1]]
+            assert pd.isna(again[-1])
+            assert codes.max() == len(levels) - 1
+
+
 def test_provenance_propagation_and_seed_weights(tools, table):
     X, y = table
     weights = np.random.default_rng(0).random(len(y))
@@ -135,7 +150,12 @@ def test_provenance_propagation_and_seed_weights(tools, table):
     tools.assert_same(X_out, X_res)
     for a, b in zip(here.provenance_, lazy.provenance_, strict=True):
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(here.propagate(weights), lazy.propagate(weights))
+    expected = here.propagate(weights)
+    np.testing.assert_array_equal(lazy.propagate(weights), expected)
+    tools.assert_same(lazy.propagate(da.from_array(weights, chunks=77)), expected)
+    series = pd.Series(weights, name="weight")
+    costs = lazy.propagate(dd.from_pandas(series, npartitions=3))
+    tools.assert_same(costs, here.propagate(series))
 
 
 @pytest.mark.parametrize("gap", ["sample", "feature"])
