@@ -179,25 +179,26 @@ def _from_dict(wanted: Mapping[Any, Any], target: Target, kind: Kind) -> dict[in
                 f"The number of samples in a class must be an integer, got {_short(count)} for "
                 f"class {_short(label)}."
             )
-        if int(count) < 0:
+        size = int(count)
+        if size < 0:
             raise ValueError(
                 f"The number of samples in a class cannot be negative. 'sampling_strategy' has "
-                f"{count} for class {_short(label)}."
+                f"{size} for class {_short(label)}."
             )
         present = int(target.counts[code])
-        if kind == "over-sampling" and count < present:
+        if kind == "over-sampling" and size < present:
             raise ValueError(
                 "With over-sampling methods, the number of samples in a class should be greater "
                 "or equal to the original number of samples. Originally, there is "
-                f"{present} samples and {count} samples are asked for class {_short(label)}."
+                f"{present} samples and {size} samples are asked for class {_short(label)}."
             )
-        if kind == "under-sampling" and count > present:
+        if kind == "under-sampling" and size > present:
             raise ValueError(
                 "With under-sampling methods, the number of samples in a class should be less or "
                 "equal to the original number of samples. Originally, there is "
-                f"{present} samples and {count} samples are asked for class {_short(label)}."
+                f"{present} samples and {size} samples are asked for class {_short(label)}."
             )
-        final[code] = int(count)
+        final[code] = size
     return final
 
 

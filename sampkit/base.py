@@ -65,6 +65,11 @@ def check_generator(random_state: Any = None) -> np.random.Generator:
     >>> int(check_generator(0).integers(100)) == int(check_generator(0).integers(100))
     True
     """
+    return generator_of(random_state, "random_state")
+
+
+def generator_of(random_state: Any, name: str) -> np.random.Generator:
+    """`check_generator` for a parameter of another name."""
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState):
@@ -74,8 +79,8 @@ def check_generator(random_state: Any = None) -> np.random.Generator:
     if isinstance(random_state, (int, np.integer)) and random_state >= 0:
         return np.random.default_rng(int(random_state))
     raise ValueError(
-        "random_state must be None, an int >= 0, a numpy SeedSequence, Generator or RandomState, "
-        f"got {str(random_state)[:100]!r}."
+        f"{name} must be None, an int >= 0, a numpy SeedSequence, Generator or RandomState, got "
+        f"{str(random_state)[:100]!r}."
     )
 
 
@@ -485,13 +490,16 @@ def labels_of(y: Any) -> npt.NDArray[Any]:
         y = _plain_array(y)
     if y.ndim == 2 and y.shape[1] > 1:
         return _one_hot_labels(y)
+    if y.dtype.kind == "c":
+        raise ValueError(f"Unknown label type: complex labels, got y.dtype={y.dtype}.")
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
-    elif y.dtype == object and any(v is None or v != v for v in y):
-        raise ValueError("Input y contains NaN.")
-    if y.dtype.kind == "c":
-        raise ValueError(f"Unknown label type: complex labels, got y.dtype={y.dtype}.")
+    elif y.dtype == object:
+        from pandas import isna
+
+        if isna(y).any():
+            raise ValueError("Input y contains NaN.")
     check_classification_targets(y)
     return y
 

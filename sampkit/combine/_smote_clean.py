@@ -37,6 +37,7 @@ class SMOTECleaning(SeedWeightedSampler):
         self,
         table: Table,
         rng: np.random.Generator,
+        name: str,
         cleaner: Any,
         seed_weights: Any,
     ) -> Resampled:
@@ -58,6 +59,11 @@ class SMOTECleaning(SeedWeightedSampler):
             np.concatenate([table.target.codes, table.target.codes[made.origin.seed]])
         ]
         cleaner.fit_resample(_stacked(table.matrix, made.new.numbers()), labels)
+        if not hasattr(cleaner, "sample_indices_"):
+            raise ValueError(
+                f"{name} must drop rows and list those that stay in sample_indices_, got "
+                f"{str(cleaner)[:100]}."
+            )
         kept, n = cleaner.sample_indices_, table.n_rows
         new = kept[kept >= n] - n
         self._forget_randomness()
@@ -155,7 +161,7 @@ class SMOTEENN(SMOTECleaning):
         self.enn_ = (
             EditedNearestNeighbours(sampling_strategy="all") if given is None else clone(given)
         )
-        return self._clean(table, rng, self.enn_, seed_weights)
+        return self._clean(table, rng, "enn", self.enn_, seed_weights)
 
 
 class SMOTETomek(SMOTECleaning):
@@ -232,4 +238,4 @@ class SMOTETomek(SMOTECleaning):
     ) -> Resampled:
         given = self.tomek
         self.tomek_ = TomekLinks(sampling_strategy="all") if given is None else clone(given)
-        return self._clean(table, rng, self.tomek_, seed_weights)
+        return self._clean(table, rng, "tomek", self.tomek_, seed_weights)

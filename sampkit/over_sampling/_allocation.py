@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit._strategy import Target
+from sampkit.base import generator_of
 
 Allocation = Literal["balanced", "random"]
 
@@ -17,7 +18,7 @@ Allocation = Literal["balanced", "random"]
 def allocate_seeds(
     n: int,
     m: int,
-    rng: np.random.Generator,
+    rng: Any,
     allocation: Allocation = "balanced",
     weights: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.intp]:
@@ -29,8 +30,8 @@ def allocate_seeds(
         Number of candidate seeds, >= 1.
     m : int
         Number of synthetic rows, >= 0.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : None, int, SeedSequence, Generator or RandomState
+        Source of randomness, see :func:`sampkit.base.check_generator`.
     allocation : {"balanced", "random"}, default="balanced"
         "balanced" uses every candidate m // n times and a random subset once more, as the paper
         does; "random" draws with replacement.
@@ -47,7 +48,8 @@ def allocate_seeds(
     Raises
     ------
     ValueError
-        n < 1, m < 0, unknown allocation, or weights that are negative or sum to 0.
+        n < 1, m < 0, unknown allocation, no source of randomness, or weights that are negative
+        or sum to 0.
 
     Examples
     --------
@@ -60,6 +62,7 @@ def allocate_seeds(
     for name, value, low in (("n", n, 1), ("m", m, 0)):
         if not isinstance(value, Integral) or value < low:
             raise ValueError(f"{name} must be an integer >= {low}, got {value!r}.")
+    rng = generator_of(rng, "rng")
     if allocation not in ("balanced", "random"):
         raise ValueError(f"allocation must be 'balanced' or 'random', got {allocation!r}.")
     shares = None if weights is None else _shares(weights, n)
@@ -104,7 +107,10 @@ def check_seed_weights(weights: Any, target: Target, targets: dict[int, int]) ->
     """``seed_weights`` as floats, or None; ValueError naming what is wrong."""
     if weights is None:
         return None
-    w = np.asarray(weights, dtype=np.float64)
+    try:
+        w = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"seed_weights must be numbers, got {str(weights)[:80]}.") from None
     if w.shape != target.codes.shape:
         raise ValueError(
             f"seed_weights must have one entry for each of the {len(target.codes)} rows, got "

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sampkit._chunks import rows_per_chunk
+from sampkit.base import generator_of
 
 Codes = npt.NDArray[np.intp]
 
@@ -62,9 +63,7 @@ def winning_votes(
     return out
 
 
-def nominal_vote(
-    codes: npt.ArrayLike, neighbors: npt.ArrayLike, rng: np.random.Generator
-) -> npt.NDArray[np.intp]:
+def nominal_vote(codes: npt.ArrayLike, neighbors: npt.ArrayLike, rng: Any) -> npt.NDArray[np.intp]:
     """Most frequent code among given rows, column by column; ties at random.
 
     Parameters
@@ -73,12 +72,18 @@ def nominal_vote(
         Codes of the rows.
     neighbors : array-like of int of shape (m, votes)
         The rows that vote on each new row.
-    rng : numpy.random.Generator
-        Breaks ties, every tied code with the same probability.
+    rng : None, int, SeedSequence, Generator or RandomState
+        Breaks ties, every tied code with the same probability; see
+        :func:`sampkit.base.check_generator`.
 
     Returns
     -------
     ndarray of int of shape (m, columns)
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, a row number outside 0 ... n - 1, no source of randomness.
 
     Notes
     -----
@@ -106,7 +111,12 @@ def nominal_vote(
             "codes must be (n, columns) and neighbors (m, votes) with at least one vote, got "
             f"shapes {codes.shape} and {voters.shape}."
         )
-    winners = winning_votes(codes, voters, rng)
+    if voters.size and not (voters.min() >= 0 and voters.max() < len(codes)):
+        raise ValueError(
+            f"neighbors must hold row numbers in [0, {len(codes)}), got {voters.min()} ... "
+            f"{voters.max()}."
+        )
+    winners = winning_votes(codes, voters, generator_of(rng, "rng"))
     return np.take_along_axis(codes, winners, axis=0)
 
 
@@ -151,6 +161,11 @@ def vdm_tables(
         )
     tables = []
     for j, levels in enumerate(n_categories):
+        if len(codes) and not (codes[:, j].min() >= 0 and codes[:, j].max() < levels):
+            raise ValueError(
+                f"codes of column {j} must lie in [0, {levels}), got {codes[:, j].min()} ... "
+                f"{codes[:, j].max()}."
+            )
         cell = codes[:, j] * len(classes) + label
         counts = np.bincount(cell, minlength=levels * len(classes)).astype(np.float64)
         counts = counts.reshape(levels, len(classes))

@@ -63,9 +63,9 @@ class SMOTEN(SyntheticSampler):
 
     Notes
     -----
-    With two classes the distance of two values is ``2 |p - p'|`` with p = P(class given value), so the
-    rows lie in an ordinary space of d dimensions: no matrix of distances is made. With more classes
-    distances are taken between distinct rows, block by block.
+    With two classes the distance of two values is ``2 |p - p'|`` with p = P(class given value), so
+    the rows lie in an ordinary space of d dimensions: no matrix of distances is made. With more
+    classes distances are taken between distinct rows, block by block.
 
     References
     ----------
