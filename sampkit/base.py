@@ -491,7 +491,7 @@ def labels_of(y: Any) -> npt.NDArray[Any]:
     if y.ndim == 2 and y.shape[1] > 1:
         return _one_hot_labels(y)
     if y.dtype.kind == "c":
-        raise ValueError(f"Unknown label type: complex labels, got y.dtype={y.dtype}.")
+        raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")

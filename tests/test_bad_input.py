@@ -210,7 +210,7 @@ TABLE = {
     # --- y
     "y: None": resample(SMOTE(), "requires y to be passed, but the target y is None", y=None),
     "y: continuous": resample(SMOTE(), "Unknown label type", y=X[:, 0], theirs=True),
-    "y: complex": resample(SMOTE(), "Unknown label type.*complex128", y=Y + 1j),
+    "y: complex": resample(SMOTE(), "Complex data not supported: y has dtype complex128", y=Y + 1j),
     "y: NaN": resample(SMOTE(), "Input y contains NaN", y=np.where(Y, np.nan, 0.0), theirs=True),
     "y: None among words": resample(SMOTE(), "y contains NaN", y=[None] * 10 + ["a", "b"] * 10),
     "y: NA": resample(
