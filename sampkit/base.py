@@ -341,6 +341,9 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
                 f"values must have one entry for each of the {self._n_rows_seen} rows seen by "
                 f"fit_resample, got {length}."
             )
+        if is_pandas(values) and values.ndim == 2:  # every column in its own dtype
+            out = values.apply(lambda column: self.propagate(column, how))
+            return out.set_axis(values.columns, axis=1)
         if hasattr(self, "provenance_"):
             seed, neighbor, gap = self.provenance_
         else:
