@@ -271,6 +271,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     _adds_rows: ClassVar[bool] = False  # output rows are numbered anew
     _gathers: ClassVar[bool] = False  # takes only some rows out of a lazy container
     _estimator_type: ClassVar[str] = "sampler"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}  # what is not listed is not checked
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> BaseSampler:
