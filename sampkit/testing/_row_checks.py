@@ -61,8 +61,8 @@ def check_labels_follow_origin(case: Case) -> None:
     if len(wrong):
         i = int(wrong[0])
         raise AssertionError(
-            f"{case.name}: row {i} of the output has label {got[i]!r}, the row it comes from, "
-            f"{origin[i]}, has {expected[i]!r}"
+            f"{case.name}: row {i} of the output has label {got[i]}, the row it comes from, "
+            f"{origin[i]}, has {expected[i]}"
         )
 
 
