@@ -14,6 +14,7 @@ from sklearn.utils import InputTags, Tags, assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sampkit._array import namespace, on_host
 from sampkit._constraints import ColumnRules, column_rules
 from sampkit._containers import (
     NO_ROWS,
@@ -89,6 +90,12 @@ def sub_random_state(random_state: Any, rng: np.random.Generator) -> int:
     if isinstance(random_state, (int, np.integer)):
         return int(random_state)
     return int(rng.integers(np.iinfo(np.int32).max))
+
+
+def child_generators(rng: np.random.Generator, n: int) -> list[np.random.Generator]:
+    """Independent generators, seeded by numbers drawn from `rng`: a RandomState cannot spawn."""
+    entropy = rng.integers(2**64, size=(n, 4), dtype=np.uint64)
+    return [np.random.default_rng(row) for row in entropy]
 
 
 class Provenance(NamedTuple):
@@ -198,7 +205,7 @@ class Source:
         return rows if self.rows is None else np.searchsorted(self.rows, rows)
 
     def __getitem__(self, rows: Index) -> Any:
-        return self.X[self.at(rows)]
+        return self.X[namespace(self.X).asarray(self.at(rows))]
 
     def column(self, j: int) -> npt.NDArray[Any]:
         """One column of the rows at hand as it is."""
@@ -350,7 +357,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         else:
             seed, neighbor, gap = Provenance.of_rows(self.sample_indices_)
         out = take_labels(values, seed, keep_labels=not self._adds_rows)
-        array = np.asarray(values)
+        array = on_host(values)
         if how == "seed" or array.dtype.kind != "f":
             return out
         step = np.where(np.isnan(gap), 0.0, gap).astype(array.dtype)

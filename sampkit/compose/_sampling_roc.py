@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from sampkit.base import check_generator
+from sampkit.base import check_generator, child_generators
 from sampkit.over_sampling import SMOTE
 
 Rows = npt.NDArray[np.intp]
@@ -57,7 +58,8 @@ def sampling_roc(
         Under-sampling levels U in percent: ``round(n_min * 100 / U)`` rows of the other class
         stay, n_min counted before over-sampling. Levels that would remove nothing are skipped.
     cv : int, splitter or iterable, default=10
-        As everywhere in scikit-learn; an int makes stratified folds without shuffling.
+        An int makes that many stratified folds, shuffled by `random_state` (rows that follow each
+        other are often alike); anything else as everywhere in scikit-learn.
     k_neighbors : int or object, default=5
         For the default SMOTE.
     over_sampler : sampler or None, default=None
@@ -127,6 +129,9 @@ def sampling_roc(
         over=_checked("over", over, above_zero=False),
         under=[u for u in levels if _n_kept(n_min, u) < target.size - n_min],
     )
+    rng = check_generator(random_state)
+    if isinstance(cv, Integral):
+        cv = StratifiedKFold(int(cv), shuffle=True, random_state=int(rng.integers(2**31)))
     folds = list(check_cv(cv, target, classifier=True).split(X, target))
     for number, rows in enumerate(folds):
         if any(len(np.unique(positive[part])) < 2 for part in rows):
@@ -134,7 +139,7 @@ def sampling_roc(
                 f"cv must leave rows of both classes in every training and test fold; fold "
                 f"{number} lacks one. The rarer class has {min(n_min, target.size - n_min)} rows."
             )
-    generators = check_generator(random_state).spawn(len(folds))
+    generators = child_generators(rng, len(folds))
     results = Parallel(n_jobs=n_jobs)(
         delayed(sweep.fold)(X, target, positive, train, test, rng)
         for (train, test), rng in zip(folds, generators, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ import sampkit.compose
 import sampkit.metrics
 from sampkit.compose import sampling_roc
 from sampkit.compose._sampling_roc import UNDER_LEVELS, _nested_order
-from sampkit.datasets import make_imbalanced_blobs, make_mixed_frame
+from sampkit.datasets import make_imbalanced_blobs, make_imbalanced_moons, make_mixed_frame
 from sampkit.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 
 TREE = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
@@ -80,9 +81,10 @@ def test_levels_that_remove_nothing_are_skipped(data):
 
 def test_points_without_resampling_equal_plain_cross_validation(data):
     X, y = data
-    grid = sampling_roc(TREE, X, y, over=(0,), under=(100,), cv=5, random_state=0)
+    folds = StratifiedKFold(5)
+    grid = sampling_roc(TREE, X, y, over=(0,), under=(100,), cv=folds, random_state=0)
     rates = []
-    for train, test in StratifiedKFold(5).split(X, y):
+    for train, test in folds.split(X, y):
         found = TREE.fit(X[train], y[train]).predict(X[test])
         rates.append([found[y[test] == 1].mean(), found[y[test] == 0].mean()])
     raw = grid.iloc[0]
@@ -316,3 +318,23 @@ class Shuffler(OncePerLevel):
 def test_a_sampler_that_mixes_the_rows_is_refused(data):
     with pytest.raises(ValueError, match=r"must return the rows it was given.*Shuffler does not"):
         sampling_roc(TREE, *data, over=(100,), under=(100,), cv=3, over_sampler=Shuffler())
+
+
+def test_an_int_makes_shuffled_folds_so_that_sorted_rows_do_no_harm() -> None:
+    rng = np.random.default_rng(0)
+    X = np.sort(rng.normal(size=300))[:, None]  # unshuffled folds would be stretches of the line
+    y = (rng.random(300) < 0.2).astype(int)
+    grid = sampling_roc(TREE, X, y, over=(0,), under=(), cv=5, random_state=0)
+    folds = StratifiedKFold(5, shuffle=False)
+    unshuffled = sampling_roc(TREE, X, y, over=(0,), under=(), cv=folds, random_state=0)
+    assert grid.loc[0, "fpr"] != unshuffled.loc[0, "fpr"]
+
+
+@pytest.mark.parametrize(
+    "make", [np.random.RandomState, np.random.default_rng, np.random.SeedSequence]
+)
+def test_every_kind_of_random_state_serves_and_repeats(make: Any) -> None:
+    X, y = make_imbalanced_moons(200, random_state=0)
+    call = {"over": (0, 100), "under": (100,), "cv": 3}
+    first, again = (sampling_roc(TREE, X, y, random_state=make(5), **call) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
