@@ -12,8 +12,9 @@ import scipy.sparse as sp
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sampkit._array import namespace, on_host
 from sampkit._containers import NewRows
-from sampkit.base import Provenance, Resampled, SamplerTagsBundle, Source, Table
+from sampkit.base import Provenance, Resampled, Source, Table
 from sampkit.over_sampling._allocation import check_seed_weights
 from sampkit.over_sampling._engine import RANDOM_STATE, STRATEGY, SeedWeightedSampler
 
@@ -66,7 +67,6 @@ class RandomOverSampler(SeedWeightedSampler):
 
     _sampling_type: ClassVar[str] = "over-sampling"
     _selects: ClassVar[bool] = True
-    _any_cells: ClassVar[bool] = True
     _adds_rows: ClassVar[bool] = True
     _gathers: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -89,12 +89,10 @@ class RandomOverSampler(SeedWeightedSampler):
         self.constraints = constraints
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> SamplerTagsBundle:
+    @property
+    def _any_cells(self) -> bool:  # type: ignore[override]
         """Any cell can be copied, but noise needs numbers."""
-        tags = super().__sklearn_tags__()
-        if self.shrinkage is not None:
-            tags.input_tags.string = tags.input_tags.allow_nan = tags.input_tags.categorical = False
-        return tags
+        return self.shrinkage is None
 
     def _check_cells(self, table: Table) -> None:
         self.shrinkage_ = self._shrinkages(table)
@@ -144,14 +142,14 @@ class RandomOverSampler(SeedWeightedSampler):
         source = table.source(np.flatnonzero(np.isin(table.target.codes, wanted)))
         spread = self._spread(table, source, wanted)
         stream, codes = int(rng.integers(2**63)), table.target.codes[seed]
-        X, at = source.X, source.at(seed)
+        X, xp = source.X, namespace(source.X)
 
         def fill(start: int, stop: int, out: Any) -> Any:
             noise = normal_rows(stream, start, stop, X.shape[1]) * spread[codes[start:stop]]
-            rows = X[at[start:stop]]
+            rows = source[seed[start:stop]]
             if sp.issparse(rows):
                 return type(rows)(rows.toarray() + noise.astype(X.dtype))
-            rows = rows + noise.astype(X.dtype)
+            rows = rows + xp.asarray(noise, dtype=X.dtype)
             if out is None:
                 return rows
             out[...] = rows
@@ -168,7 +166,11 @@ class RandomOverSampler(SeedWeightedSampler):
         assert self.shrinkage_ is not None
         for code in codes:
             X = source[table.target.rows(code)]
-            sigma = np.sqrt(mean_variance_axis(X, axis=0)[1]) if sp.issparse(X) else X.std(axis=0)
+            sigma = (
+                np.sqrt(mean_variance_axis(X, axis=0)[1])
+                if sp.issparse(X)
+                else on_host(X.std(axis=0))
+            )
             spread[code] = self.shrinkage_[table.target.labels[code]] * h * sigma
         return spread
 
