@@ -64,7 +64,8 @@ class NewRows:
             if not len(wanted):
                 return self.fill(0, 0, out)
             low = int(wanted[0])
-            rows = self.fill(low, int(wanted[-1]) + 1, None)[wanted - low]
+            rows = self.fill(low, int(wanted[-1]) + 1, None)
+            rows = rows[namespace(rows).asarray(wanted - low)]
             if out is None:
                 return rows
             out[...] = rows
@@ -280,9 +281,16 @@ class Device(Container):
         return self.X[self.xp.asarray(rows)]
 
     def extended(self, kept: Index | None, new: NewRows) -> Any:
-        first = self.X if kept is None else self.take(kept)
+        xp, first = self.xp, self.X if kept is None else self.take(kept)
         rows = new.numbers().astype(self.X.dtype, copy=False)
-        return self.xp.concatenate([first, rows])
+        if len(new.nominal):
+            assert new.cells is not None
+            nominal = xp.asarray(new.nominal)
+            copied = self.X[xp.asarray(new.cells), nominal[None, :]]
+            rows = xp.concatenate([xp.asarray(rows), copied], axis=1)
+            continuous = NO_ROWS if new.continuous is None else new.continuous
+            rows = rows[:, xp.asarray(np.argsort(np.append(continuous, new.nominal)))]
+        return xp.concatenate([first, rows])
 
 
 def gather_rows(xp: Any, X: Any, rows: Any, out: Any) -> None:
@@ -437,7 +445,7 @@ def with_values(series: Any, values: npt.NDArray[Any]) -> Any:
         like = nw.from_native(series, series_only=True)
         backend = like.implementation
         return nw.new_series(like.name, values, dtype=like.dtype, backend=backend).to_native()
-    return values
+    return namespace(series).asarray(values)
 
 
 def paired(X: Any, y: Any) -> Any:

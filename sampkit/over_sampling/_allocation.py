@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sampkit._array import on_host
 from sampkit._strategy import Target
 from sampkit.base import generator_of
 
@@ -108,7 +109,7 @@ def check_seed_weights(weights: Any, target: Target, targets: dict[int, int]) ->
     if weights is None:
         return None
     try:
-        w = np.asarray(weights, dtype=np.float64)
+        w = np.asarray(on_host(weights), dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"seed_weights must be numbers, got {str(weights)[:80]}.") from None
     if w.shape != target.codes.shape:

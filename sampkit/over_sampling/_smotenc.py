@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sampkit._array import namespace, on_host
 from sampkit._chunks import rows_per_chunk
 from sampkit._constraints import column_number
 from sampkit._containers import Container, Index, NewRows
@@ -172,8 +173,9 @@ class SMOTENC(SyntheticSampler):
     def _nearest(self, source: Source, pool: Pool, seeds: Index, k: int) -> Index:
         assert isinstance(source, MixedSource)
         assert pool.among is not None
-        at = source.at(pool.among)
-        numbers, codes = source.X[at], source.codes[at]  # type: ignore[index]
+        numbers, codes = source[pool.among], source.codes[source.at(pool.among)]  # type: ignore[index]
+        if namespace(numbers) is not np:  # nominal columns are compared in main memory
+            numbers = on_host(numbers)
         med = median_std(numbers)
         self.median_std_[pool.label] = med
         local = np.searchsorted(pool.among, seeds)
