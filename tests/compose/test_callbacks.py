@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 import pytest
-from sampkit.under_sampling import RandomUnderSampler
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from sampkit._compat import _as_it_is, _SilentMixin
 from sampkit.compose import ResampledClassifier
+from sampkit.under_sampling import RandomUnderSampler
 
 
 class Log:

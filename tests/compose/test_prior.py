@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sampkit.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +15,7 @@ from sklearn.svm import LinearSVC
 from sampkit.compose import ResampledClassifier
 from sampkit.compose._prior import class_shares, correct_prior
 from sampkit.over_sampling import SMOTE, RandomOverSampler
+from sampkit.under_sampling import RandomUnderSampler
 
 
 class Histogram(ClassifierMixin, BaseEstimator):
