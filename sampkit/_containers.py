@@ -321,8 +321,9 @@ def value_range(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 
 def root_module(value: Any) -> str:
-    """The package that a value's type comes from."""
-    return type(value).__module__.split(".")[0]
+    """The package that a value's type comes from; what derives from pandas counts as pandas."""
+    roots = [kind.__module__.split(".")[0] for kind in type(value).__mro__]
+    return "pandas" if "pandas" in roots else roots[0]
 
 
 def is_foreign(X: Any) -> bool:
@@ -411,7 +412,7 @@ def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
         return at_hand(y).take(rows, keep_labels=keep_labels)
     if module == "pandas":
         out = y.take(rows)
-        if not keep_labels:
+        if hasattr(out, "reset_index") and not keep_labels:  # an Index or array of pandas has none
             out = out.reset_index(drop=True)
         return out
     if module in ("polars", "pyarrow", "modin", "cudf"):
@@ -450,7 +451,7 @@ def with_values(series: Any, values: npt.NDArray[Any]) -> Any:
 
 def paired(X: Any, y: Any) -> Any:
     """Labels beside the rows that they belong to: pandas on one index, Dask in the same chunks."""
-    if is_pandas(X) and is_pandas(y):
+    if is_pandas(X) and is_pandas(y) and hasattr(y, "reset_index"):
         y.index = X.index
     elif root_module(X) == root_module(y) == "dask":
         from sampkit import _dask

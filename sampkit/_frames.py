@@ -14,12 +14,20 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._chunks import rows_per_chunk
-from sampkit._containers import Container, Dense, Index, NewRows, as_finite_floats, value_range
+from sampkit._containers import (
+    Container,
+    Dense,
+    Index,
+    NewRows,
+    as_finite_floats,
+    is_pandas,
+    value_range,
+)
 
 
 def frame_of(X: Any) -> Container:
     """The container of a pandas, polars or pyarrow table."""
-    if type(X).__module__.split(".")[0] != "pandas":
+    if not is_pandas(X):
         return NarwhalsFrame(X)
     if X.ndim != 2:
         raise ValueError(
@@ -153,16 +161,17 @@ class PandasFrame(Frame):
     def extended(self, kept: Index | None, new: NewRows) -> Any:
         if self._one_float_dtype and not len(new.nominal):
             rows = Dense(self.X.to_numpy()).extended(kept, new)
-            return self.pd.DataFrame(rows, columns=self.X.columns, copy=False)
+            frame = self.X._constructor(rows, columns=self.X.columns, copy=False)
+            return frame.__finalize__(self.X)
         first = self.X if kept is None else self.X.take(kept)
         if not new.size:
             return first.reset_index(drop=True)
         columns = self._new_columns(new)
-        rows = self.pd.DataFrame({j: columns[j] for j in range(self.n_columns)}, copy=False)
+        rows = self.X._constructor({j: columns[j] for j in range(self.n_columns)}, copy=False)
         rows.columns = self.X.columns
-        if not len(first):
-            return rows
-        return self.pd.concat([first, rows], ignore_index=True)
+        if len(first):
+            rows = self.pd.concat([first, rows], ignore_index=True)
+        return rows.__finalize__(self.X)
 
     def _is_float32(self, j: int) -> bool:
         return bool(self.dtypes[j] == np.float32)

@@ -30,7 +30,11 @@ class Target:
 
     @classmethod
     def of(cls, y: npt.NDArray[Any]) -> Target:
-        classes, codes = np.unique(y, return_inverse=True)
+        try:
+            classes, codes = np.unique(y, return_inverse=True)
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in np.ravel(y)})
+            raise TypeError(f"y must hold labels of one type, got {_short(kinds)}.") from None
         return cls(classes, codes.astype(np.intp, copy=False).reshape(-1))
 
     @cached_property

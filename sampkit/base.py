@@ -511,7 +511,11 @@ def labels_of(y: Any) -> npt.NDArray[Any]:
 
         if isna(y).any():
             raise ValueError("Input y contains NaN.")
-    check_classification_targets(y)
+    try:
+        check_classification_targets(y)
+    except TypeError:
+        Target.of(y)  # words among numbers: it says so
+        raise
     return y
 
 

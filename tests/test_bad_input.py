@@ -213,6 +213,15 @@ TABLE = {
     "y: complex": resample(SMOTE(), "Complex data not supported: y has dtype complex128", y=Y + 1j),
     "y: NaN": resample(SMOTE(), "Input y contains NaN", y=np.where(Y, np.nan, 0.0), theirs=True),
     "y: None among words": resample(SMOTE(), "y contains NaN", y=[None] * 10 + ["a", "b"] * 10),
+    "y: NA in an array": resample(
+        SMOTE(), "y contains NaN", y=np.array([pd.NA] + ["a"] * 14 + ["b"] * 15, dtype=object)
+    ),
+    "y: words and numbers": resample(
+        SMOTE(),
+        r"y must hold labels of one type, got \['int', 'str'\]",
+        y=np.array(["a"] * 15 + [1] * 15, dtype=object),
+        error=TypeError,
+    ),
     "y: NA": resample(
         SMOTE(), "y contains NaN", y=pd.Series([None] * 10 + [0, 1] * 10, dtype="Int64")
     ),

@@ -214,6 +214,24 @@ def test_categories_auto_are_found_by_dtype():
     assert_array_equal(sampler.categorical_features_, [1])
 
 
+class Survey(pd.DataFrame):
+    """A user's own kind of frame, as geopandas has one."""
+
+    @property
+    def _constructor(self):
+        return Survey
+
+
+@pytest.mark.parametrize("sampler", [SMOTE(random_state=0), *PICKING], ids=name_of)
+@pytest.mark.parametrize("dtypes", [{}, {0: "float32"}, {1: "Int64"}], ids=str)
+def test_kinds_of_frame_and_their_attributes_stay(sampler, dtypes):
+    X = Survey(np.arange(2.0 * N).reshape(N, 2)).astype(dtypes)
+    X.attrs["source"] = "field work"
+    X_res, _ = resample(sampler, X, LABELS)
+    assert type(X_res) is Survey
+    assert X_res.attrs == X.attrs
+
+
 def test_index_rule_of_the_specification():
     index = pd.RangeIndex(100, 130)
     X = pd.DataFrame({"a": np.random.default_rng(0).normal(size=30)}, index=index)
@@ -477,6 +495,9 @@ TARGETS = {
     "Series of string": pd.Series(TEXT, dtype="string"),
     "Series of int64[pyarrow]": pd.Series(LABELS, dtype="int64[pyarrow]"),
     "Series of string[pyarrow]": pd.Series(TEXT, dtype="string[pyarrow]"),
+    "Categorical": pd.Categorical(LABELS),
+    "Index": pd.Index(LABELS, name="t"),
+    "IntegerArray": pd.array(LABELS, dtype="Int64"),
     "one-hot": np.column_stack([1 - LABELS, LABELS]),
     "one-hot frame": pd.DataFrame({"common": 1 - LABELS, "rare": LABELS}),
     "one-hot CSR": sp.csr_array(np.column_stack([1 - LABELS, LABELS])),
@@ -496,6 +517,9 @@ def test_labels_come_back_as_they_came(target, sampler):
         if sampler._adds_rows:
             expected_y = expected_y.reset_index(drop=True)
         assert difference(expected_y, y_res) is None
+    elif isinstance(y, (pd.Index, pd.api.extensions.ExtensionArray)):
+        assert y_res.dtype == y.dtype
+        assert list(y_res) == list(y.take(seed))
     elif sp.issparse(y):
         assert_array_equal(y_res.toarray(), y.toarray()[seed])
     else:

@@ -42,11 +42,11 @@ def difference(a: Any, b: Any) -> str | None:
         return _arrays(a, b)
     if sp.issparse(a):
         return _sparse(a, b)
-    if is_pandas(a):
+    if is_pandas(a) and hasattr(a, "index"):
         return _pandas(a, b)
     if isinstance(a, (list, tuple)):
         return _lists(a, b)
-    if is_narwhals_frame(a) or root_module(a) in ("polars", "pyarrow"):
+    if is_narwhals_frame(a) or root_module(a) in ("polars", "pyarrow", "pandas"):
         return None if a.equals(b) and _schema(a) == _schema(b) else "cells, names or dtypes differ"
     return None if _equal_cells(a, b) else f"{str(a)[:60]} became {str(b)[:60]}"
 
