@@ -143,7 +143,7 @@ def _matrix(X: Any, name: str) -> Any:
             X = X.copy()
             X.sum_duplicates()
     else:
-        values = X = np.ascontiguousarray(_floats(np.asarray(X), name))
+        values = X = _floats(np.asarray(X), name)
     if X.ndim != 2:
         raise ValueError(f"{name} must be a matrix (rows, columns), got shape {X.shape}")
     if min(X.shape) == 0:
@@ -153,7 +153,7 @@ def _matrix(X: Any, name: str) -> Any:
     if not np.isfinite(total) and not np.isfinite(values).all():
         what = "NaN" if np.isnan(values).any() else "infinity"
         raise ValueError(f"{name} must be finite, but Input {name} contains {what}")
-    return X
+    return X if sp.issparse(X) else np.ascontiguousarray(X)
 
 
 def _floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -12,42 +12,53 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
-_controller = ThreadpoolController()  # inspecting the libraries costs milliseconds: once
-_lock = threading.Lock()
-_calls: list[tuple[Any, int]] = []  # the limit in force, and the threads that were allowed before
+# inspecting the loaded libraries costs milliseconds: once
+_blas = ThreadpoolController().select(user_api="blas")
+_holding = threading.Lock()  # held by the call that set the limit
+_allowed = 1  # BLAS threads before that call
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[int]:
-    """Limit BLAS to one thread; yields the number of threads that were allowed before.
+    """Limit BLAS to one thread; yields the number of threads to work in instead.
 
-    The limit belongs to the process. Calls that overlap share it: the last to leave lifts it,
-    otherwise the first to leave would free the others, and the last would restore a limit of one.
+    For most libraries the limit belongs to the process, so of calls that overlap only the first
+    sets and lifts it. If each did, the last to leave could restore the first one's limit for
+    good. (The others may see it lifted while they work, which costs time but nothing else.)
     """
-    with _lock:
-        if not _calls:
-            blas = _controller.select(user_api="blas").lib_controllers
-            allowed = min((lib.num_threads or 1 for lib in blas), default=1)
-            limit = _controller.limit(limits=1, user_api="blas")
-        else:
-            limit, allowed = _calls[-1]
-        _calls.append((limit, allowed))
+    global _allowed
+    if not _holding.acquire(blocking=False):
+        yield _allowed
+        return
     try:
-        yield allowed
+        before = _threads_in_force()
+        with _blas.limit(limits=1, user_api="blas"):
+            # where another thread controls the limits this one has no effect: BLAS goes on
+            # working in threads of its own, and needs none beside them
+            _allowed = before if _threads_in_force() == 1 else 1
+            yield _allowed
     finally:
-        with _lock:
-            _calls.pop()
-            if not _calls:
-                limit.restore_original_limits()
+        _holding.release()
 
 
-def for_each(work: Callable[[T], None], pieces: Iterable[T], n_threads: int) -> None:
+def _threads_in_force() -> int:
+    return max((lib.num_threads or 1 for lib in _blas.lib_controllers), default=1)
+
+
+def _limit_this_thread() -> None:
+    """Repeat the limit for the libraries that keep one for each thread."""
+    for lib in _blas.lib_controllers:
+        if lib.internal_api == "mkl" or getattr(lib, "threading_layer", None) == "openmp":
+            lib.set_num_threads(1)
+
+
+def for_each(work: Callable[[T], Any], pieces: Iterable[T], n_threads: int) -> None:
     """Call `work` on every piece, in `n_threads` threads; the first exception is raised."""
     todo = list(pieces)
     if n_threads == 1 or len(todo) <= 1:
         for piece in todo:
             work(piece)
         return
-    with ThreadPoolExecutor(min(n_threads, len(todo))) as pool:
+    with ThreadPoolExecutor(min(n_threads, len(todo)), initializer=_limit_this_thread) as pool:
         for done in [pool.submit(work, piece) for piece in todo]:
             done.result()
