@@ -182,7 +182,7 @@ class LazyFrame(LazyContainer):
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        return _partition_lengths(self.X.iloc[:, :1])
+        return _partition_lengths(self.X)
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]
@@ -222,7 +222,7 @@ class Partitions:
 
     @cached_property
     def blocks(self) -> list[Delayed]:
-        return self.frame.to_delayed()
+        return _partitions_of(self.frame)
 
     def computed(self, rows: Index) -> Any:
         """The given rows in memory; partitions without any of them are left alone."""
@@ -288,7 +288,7 @@ class LazyLabels:
         elif _is_frame(y):
             from dask.dataframe.dispatch import concat
 
-            parts = dask.compute(*y.to_delayed())
+            parts = dask.compute(*_partitions_of(y))
             self.values, self.lengths = concat(list(parts)), tuple(map(len, parts))
         else:
             raise TypeError(
@@ -357,8 +357,18 @@ def _entries(X: Any, rows: Index) -> Any:
     return X if np.array_equal(rows, np.arange(n)) else X[rows]
 
 
+def _partitions_of(frame: Any) -> list[Delayed]:
+    """The partitions, with only the columns read that they need.
+
+    Dask's whole optimizer would also read several files as one partition, and not the same ones for
+    X as for y, which has fewer columns.
+    """
+    return frame.simplify().to_delayed(optimize_graph=False)
+
+
 def _partition_lengths(frame: Any) -> tuple[int, ...]:
-    return tuple(int(n) for n in frame.map_partitions(len, enforce_metadata=False).compute())
+    blocks = _partitions_of(frame.iloc[:, :1])
+    return tuple(dask.compute(*map(delayed(len, pure=False), blocks)))
 
 
 def _frame_of(blocks: list[Delayed], meta: Any, divisions: tuple[Any, ...] | None) -> Any:

@@ -204,6 +204,25 @@ def test_columns_of_objects_stay_objects(tools, table):
         tools.assert_same(X_out, sampler.fit_resample(frame, y)[0])
 
 
+@pytest.mark.parametrize("sampler", [SMOTE(random_state=0), RandomUnderSampler(random_state=0)])
+def test_columns_of_one_parquet_table(sampler, table, tools, tmp_path):
+    # left to itself, Dask reads several files of few columns as one partition: other ones for y
+    X, y = table
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=y)
+    for i in range(8):
+        frame[50 * i : 50 * (i + 1)].to_parquet(tmp_path / f"part.{i}.parquet")
+    lazy = dd.read_parquet(tmp_path)
+    expected = sampler.fit_resample(frame[list("abc")], frame["y"])
+    for labels in (lazy["y"], frame["y"]):
+        X_out, y_out = sampler.fit_resample(lazy[list("abc")], labels)
+        tools.assert_same(X_out, expected[0])
+    tools.assert_same(sampler.fit_resample(lazy[list("abc")], lazy["y"])[1], expected[1])
+    late = lazy[lazy["a"] > 0].assign(e=lambda table: 2 * table["b"])
+    early = frame[frame["a"] > 0].assign(e=lambda table: 2 * table["b"])
+    X_out, _ = sampler.fit_resample(late[["a", "e"]], late["y"])
+    tools.assert_same(X_out, sampler.fit_resample(early[["a", "e"]], early["y"])[0])
+
+
 def test_kept_labels_keep_known_divisions(table):
     X, y = table
     frame = pd.DataFrame(X, index=np.arange(400) * 10).rename(columns=str)
