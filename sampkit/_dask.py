@@ -174,9 +174,8 @@ class LazyFrame(LazyContainer):
     @cached_property
     def sample(self) -> Container:
         row = self.X._meta_nonempty.iloc[:1].copy()
-        for j in np.flatnonzero(
-            [d == np.dtype(object) for d in row.dtypes]
-        ):  # may hold numbers as well as strings
+        objects = [d == np.dtype(object) for d in row.dtypes]
+        for j in np.flatnonzero(objects):  # they may hold numbers as well as strings
             row.isetitem(j, np.ones(1, dtype=object))
         return PandasFrame(row)
 

@@ -214,7 +214,7 @@ def test_columns_of_one_parquet_table(sampler, table, tools, tmp_path):
     lazy = dd.read_parquet(tmp_path)
     expected = sampler.fit_resample(frame[list("abc")], frame["y"])
     for labels in (lazy["y"], frame["y"]):
-        X_out, y_out = sampler.fit_resample(lazy[list("abc")], labels)
+        X_out, _ = sampler.fit_resample(lazy[list("abc")], labels)
         tools.assert_same(X_out, expected[0])
     tools.assert_same(sampler.fit_resample(lazy[list("abc")], lazy["y"])[1], expected[1])
     late = lazy[lazy["a"] > 0].assign(e=lambda table: 2 * table["b"])
