@@ -95,6 +95,8 @@ def len_of(value: Any) -> int:
 
 def rows_of(X: Any, rows: Index) -> Any:
     """Some rows of any container, in its own type."""
+    if len_of(X) == 0:  # everything was cleaned away, and no container is empty
+        return X
     return container_of(X, numeric=False).take(np.asarray(rows, dtype=np.intp))
 
 

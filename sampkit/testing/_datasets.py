@@ -171,7 +171,7 @@ def count_tables(
     density: float = 0.4,
     formats: Sequence[str] = ("dense", "csr"),
 ) -> SearchStrategy[Any]:
-    """Tables of non-negative whole numbers, items in rows, categories in columns.
+    """Count tables: non-negative whole numbers, items in rows, categories in columns.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
@@ -23,7 +24,7 @@ from sampkit.over_sampling import (
     KMeansSMOTE,
     RandomOverSampler,
 )
-from sampkit.testing import SamplerReport, check_sampler
+from sampkit.testing import SamplerReport, check_sampler, imbalanced_datasets
 from sampkit.testing._check_sampler import CHECKS
 from sampkit.under_sampling import EditedNearestNeighbours, RandomUnderSampler, TomekLinks
 
@@ -83,6 +84,20 @@ def test_every_sampler_keeps_its_promises(sampler, skip):
 def test_tables_of_your_own(X, sampler):
     report = check_sampler(sampler, X=X, y=[0] * 8 + [1] * 4)
     assert {"container_kept", "rows_follow_origin", "exact_counts"} <= set(report.passed)
+
+
+@settings(max_examples=10, deadline=None)
+@given(imbalanced_datasets(labels=["str", "bool"]))
+def test_tables_that_hypothesis_makes(data):
+    X, y = data
+    check_sampler(RandomUnderSampler(), X=X, y=y)
+    check_sampler(SMOTE(), X=X, y=y, skip={"container_csr": "ties may be told apart otherwise"})
+
+
+def test_a_sampler_that_drops_everything():
+    X = np.arange(12.0).reshape(12, 1)
+    report = check_sampler(EditedNearestNeighbours(sampling_strategy="all"), X=X, y=[0, 1] * 6)
+    assert "rows_follow_origin" in report.passed
 
 
 def test_a_sampler_without_labels():
