@@ -25,7 +25,7 @@ def workers(request):
             n_workers=2,
             threads_per_worker=1,
             processes=request.param == "processes",
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: None still means 8787
             memory_limit=None,
         ) as cluster,
         Client(cluster) as client,
