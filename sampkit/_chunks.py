@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 CACHE_BYTES = 512 * 1024  # two such blocks stay in a core's second-level cache
-WORK_BYTES = 16 * 1024 * 1024  # scratch memory that one call may take beyond its input and output
+WORK_BYTES = 16 * 1024 * 1024  # scratch memory of one thread
+CALL_BYTES = 48 * 1024 * 1024  # scratch memory of all threads of a call together
 
 
 def rows_per_chunk(row_bytes: float, budget: int = WORK_BYTES) -> int:
     """How many rows of `row_bytes` bytes fit into `budget` bytes; at least one."""
     return max(int(budget // max(row_bytes, 1)), 1)
+
+
+def thread_budget(n_threads: int) -> int:
+    """Bytes of scratch memory for each of the threads of a call."""
+    return min(WORK_BYTES, CALL_BYTES // n_threads)
 
 
 def chunks(n: int, step: int) -> Iterator[slice]:

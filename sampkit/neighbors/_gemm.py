@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit._chunks import chunks, even_step, rows_per_chunk
+from sampkit._chunks import chunks, even_step, rows_per_chunk, thread_budget
 from sampkit.neighbors._bounds import Frame
 from sampkit.neighbors._exact import Answer, Index, Queries, mask_excluded, radius_of, settle
 from sampkit.neighbors._radius import pairs_within, resolve, settle_equal, uncertain_groups
@@ -18,9 +18,8 @@ from sampkit.neighbors._shortlist import ROOM, Shortlist
 from sampkit.neighbors._threads import for_each
 
 SPARE = 3  # candidates beyond k: their bounds leave room for rounding
-QUERY_BLOCK = 512
-DATA_BLOCK = 1024  # 512 x 1024 float32 scores are 2 MB: they stay near a core
-BLOCK_BYTES = 2 * 1024 * 1024
+QUERY_BLOCK = 256
+DATA_BLOCK = 2048  # 256 x 2048 float32 scores are 2 MB: they stay near a core
 SMALL = 2**20  # scores of a problem that is one block
 
 
@@ -64,8 +63,9 @@ def scan(
         block, step = n, len(queries)
     else:
         block = even_step(n, max(DATA_BLOCK, 2 * n_wanted), 16)
-        row_bytes = block * frame.dtype.itemsize + n_wanted * ROOM * 12
-        most = min(rows_per_chunk(row_bytes, 2 * BLOCK_BYTES), QUERY_BLOCK)
+        # a query's scores and their mask, its list, and the rows that it is compared with
+        row_bytes = block * (frame.dtype.itemsize + 1) + n_wanted * (12 * ROOM + 16 * X.shape[1])
+        most = min(rows_per_chunk(row_bytes, thread_budget(n_threads)), QUERY_BLOCK)
         step = even_step(len(queries), most)
     columns = np.ascontiguousarray(frame.data(X).T)
     local = threading.local()
@@ -95,7 +95,8 @@ def rescan(X: npt.NDArray[Any], queries: Queries, answer: Answer, n_threads: int
     """
     n, d = X.shape
     n_wanted = min(answer.index.shape[1] + SPARE, n)
-    block = even_step(n, min(DATA_BLOCK, rows_per_chunk(16 * d, BLOCK_BYTES)))
+    row_bytes = 16 * d + 9 * QUERY_BLOCK  # a row in the frame of a group, and its scores there
+    block = even_step(n, min(DATA_BLOCK, rows_per_chunk(row_bytes, thread_budget(n_threads))))
 
     def work(group: Index) -> None:
         points = queries[group]

@@ -25,6 +25,8 @@ from sampkit.neighbors._threads import for_each
 
 GROUP = 128
 DATA_BLOCK = 2048
+PART_BYTES = WORK_BYTES // 4
+MOST_THREADS = 4  # their scratch memory is not divided further
 
 Pairs = tuple[Index, Index, Floats]  # query, row of X, squared distance
 Within = Callable[[Queries, Floats], Iterator[Pairs]]
@@ -56,7 +58,7 @@ def resolve(X: Any, queries: Queries, answer: Answer, n_threads: int, within: Wi
         answer.index[group], answer.squared[group] = nearest_pairs(found, farthest, k)
         answer.certain[group] = True
 
-    for_each(work, uncertain_groups(queries, answer, GROUP), n_threads)
+    for_each(work, uncertain_groups(queries, answer, GROUP), min(n_threads, MOST_THREADS))
 
 
 def pairs_within(X: npt.NDArray[Any], queries: Queries, radius: Floats) -> Iterator[Pairs]:
@@ -71,11 +73,11 @@ def pairs_within(X: npt.NDArray[Any], queries: Queries, radius: Floats) -> Itera
     frame = Frame(points.mean(axis=0, dtype=np.float64), 0.0, np.float64)
     left, square = frame.query(points)
     floor = frame.floor(square, radius_of(radius, d))[:, None]
-    for rows in chunks(len(X), min(DATA_BLOCK, rows_per_chunk(16 * d, WORK_BYTES // 4))):
+    for rows in chunks(len(X), min(DATA_BLOCK, rows_per_chunk(16 * d, PART_BYTES))):
         scores = left @ frame.data(X[rows]).T
         mask_excluded(scores, queries.exclude, rows)
         hits = np.flatnonzero(scores >= floor)
-        for at in chunks(len(hits), rows_per_chunk(24 * d, WORK_BYTES // 4)):
+        for at in chunks(len(hits), rows_per_chunk(24 * d, PART_BYTES)):
             i, j = np.divmod(hits[at], scores.shape[1])
             j += rows.start
             yield i, j, squared_distances(X, j[:, None], points[i])[:, 0]

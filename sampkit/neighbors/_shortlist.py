@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sampkit.neighbors._exact import Index
 
-SAMPLE = 384  # scores of the first block that set the first threshold
+GROUPS = 64  # groups of scores in the first block whose best ones set the first threshold
 ROOM = 12  # a list holds this many times what is wanted
 
 Scores = npt.NDArray[Any]
@@ -19,7 +19,7 @@ class Shortlist:
     """Running lists of the `n_wanted` highest scores for each of `n_queries` queries.
 
     A score enters a list when it reaches the list's threshold, the `n_wanted`-th best score known
-    when the list was last cut; the lists are cut after blocks 1, 3, 9, ... and when one is full.
+    when the list was last cut; the lists are cut after blocks 2, 6, 18, ... and when one is full.
     So each block costs one comparison, and few scores are ever moved.
 
     Parameters
@@ -54,13 +54,13 @@ class Shortlist:
         self._overflow = np.zeros(n_queries, dtype=np.bool_)  # ties were lost for want of room
         self._threshold = threshold
         self._blocks = 0
-        self._next_cut = 1
+        self._next_cut = 2
 
     def offer(self, scores: Scores, start: int) -> None:
         """Take in the contiguous block of scores (n_queries, w) of the rows from `start` on."""
         if self._threshold is None:
-            sample = scores[:, : max(SAMPLE, 4 * self.n_wanted)]
-            self._threshold = _nth_best(sample, self.n_wanted)
+            best = _best_of_groups(scores, max(GROUPS, 8 * self.n_wanted))
+            self._threshold = _nth_best(best, self.n_wanted)
         hits, rows, counts = self._reaching(scores, self._threshold)
         full = np.flatnonzero(self._fill + counts > self.room)
         if len(full):
@@ -132,6 +132,21 @@ class Shortlist:
             self._threshold[lost] = np.nextafter(
                 self._threshold[lost], self._threshold.dtype.type(np.inf)
             )
+
+
+def _best_of_groups(scores: Scores, n_groups: int) -> Scores:
+    """Best score of each of `n_groups` groups: n of these are reached by n scores at least.
+
+    Few groups hold two of the n best, so the n-th best of these is close to that of all scores,
+    and is found in one pass of maxima and a partition of a short row.
+    """
+    folds = scores.shape[1] // n_groups
+    if folds < 2:
+        return scores
+    best = np.maximum(scores[:, :n_groups], scores[:, n_groups : 2 * n_groups])
+    for i in range(2, folds):
+        np.maximum(best, scores[:, i * n_groups : (i + 1) * n_groups], out=best)
+    return best
 
 
 def _nth_best(scores: Scores, n: int) -> Scores:

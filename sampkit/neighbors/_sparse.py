@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit._chunks import WORK_BYTES, chunks, even_step, rows_per_chunk
+from sampkit._chunks import chunks, even_step, rows_per_chunk, thread_budget
 from sampkit.neighbors._bounds import error_factor
 from sampkit.neighbors._exact import (
     UNIT,
@@ -34,7 +34,7 @@ def search(X: Any, queries: Queries, k: int, n_threads: int) -> Answer:
     """
     n = X.shape[0]
     n_wanted = min(k + SPARE, n)
-    step = even_step(len(queries), rows_per_chunk(40 * n, WORK_BYTES))
+    step = even_step(len(queries), rows_per_chunk(40 * n, thread_budget(n_threads)))
     scores_of = SparseScores(X)
     answer = Answer.empty(len(queries), k)
 
@@ -67,29 +67,27 @@ def search(X: Any, queries: Queries, k: int, n_threads: int) -> Answer:
 class SparseScores:
     """Blocks of ``a.b - |b|^2/2`` against all rows of X, as upper bounds (see `_bounds`).
 
-    Nothing is centred, which would fill the matrix; sums run over stored entries alone.
+    Nothing is centred, which would fill the matrix; sums run over stored entries alone. Rounding
+    errs by at most gamma (|a||b| + |b|^2), which is no more than gamma (|a|^2 + 3 |b|^2) / 2: one
+    part for each row of X, and one for each query, which `floor` takes off.
     """
 
     def __init__(self, X: Any):
         self.transposed = X.T.tocsr()
-        most = int(np.diff(X.indptr).max(initial=0))
-        self.gamma = error_factor(most, np.float64)
-        square = squared_norms(X)
-        lost = (most + 8) * float(np.finfo(np.float64).tiny)  # by products that underflow
-        self.offset = (self.gamma - 0.5) * square + lost
-        self.norm = np.sqrt(square)
+        self.most = int(np.diff(X.indptr).max(initial=0))
+        self.gamma = error_factor(self.most, np.float64)
+        lost = (self.most + 8) * float(np.finfo(np.float64).tiny)  # by products that underflow
+        self.offset = (1.5 * self.gamma - 0.5) * squared_norms(X) + lost
 
     def __call__(self, points: Any) -> npt.NDArray[np.float64]:
         """Scores (q, n) of the rows of `points`."""
         scores = (points @ self.transposed).toarray()
         scores += self.offset
-        norm = self.gamma * np.sqrt(squared_norms(points))
-        scores += norm[:, None] * self.norm
         return scores
 
     def floor(self, points: Any, squared: Floats) -> Floats:
         """Scores below this belong to rows beyond the distances `squared`."""
         most = int(np.diff(points.indptr).max(initial=0))
-        slack = 4 * (most + 8) * UNIT
-        radius = radius_of(squared, 2 * most)
+        slack = self.gamma + 4 * (most + 8) * UNIT
+        radius = radius_of(squared, self.most + most)
         return (squared_norms(points) * (1.0 - slack) - radius * (1.0 + slack)) / 2

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
+from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.neighbors._exact import (
     Answer,
     Floats,
@@ -19,7 +19,7 @@ from sampkit.neighbors._exact import (
     settle,
     squared_distances,
 )
-from sampkit.neighbors._radius import Pairs, resolve
+from sampkit.neighbors._radius import PART_BYTES, Pairs, resolve
 
 
 def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Answer:
@@ -46,7 +46,7 @@ def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Ans
         # the root is rounded as well, and a ball that is a little too large does no harm
         r = np.sqrt(radius_of(radius, d)) * (1.0 + 1e-12)
         sizes = tree.query_ball_point(points, r, return_length=True)
-        for some in _by_size(sizes, rows_per_chunk(100 + 24 * d, WORK_BYTES)):
+        for some in _by_size(sizes, rows_per_chunk(100 + 24 * d, PART_BYTES)):
             balls = tree.query_ball_point(points[some], r[some])
             i = np.repeat(np.arange(some.start, some.stop), sizes[some])
             j = np.concatenate([np.asarray(ball, dtype=np.intp) for ball in balls])

@@ -21,8 +21,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch, query: int = 48, data: int = 6
     monkeypatch.setattr(_gemm, "DATA_BLOCK", data)
     monkeypatch.setattr(_radius, "GROUP", query // 2)
     monkeypatch.setattr(_radius, "DATA_BLOCK", data)
-    monkeypatch.setattr(_shortlist, "SAMPLE", 24)
-    monkeypatch.setattr(_sparse, "WORK_BYTES", 40 * 300 * query)
+    monkeypatch.setattr(_shortlist, "GROUPS", 16)
+    monkeypatch.setattr(_sparse, "thread_budget", lambda n_threads: 40 * 300 * query)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -132,7 +132,7 @@ def test_equal_hashes_are_compared(brute_force, monkeypatch):
 
 
 def test_large_balls_come_in_parts(brute_force, monkeypatch):
-    monkeypatch.setattr(_tree, "WORK_BYTES", 2000)
+    monkeypatch.setattr(_tree, "PART_BYTES", 2000)
     X = np.random.default_rng(0).integers(0, 4, size=(200, 2)).astype(float)
     assert_array_equal(knn(X, 30, method="tree"), brute_force(X, 30)[1])
 

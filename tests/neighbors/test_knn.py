@@ -161,7 +161,7 @@ def test_memory_stays_within_the_budget(kind):
     elif kind == "constant":
         X = np.ones((n, d))
     elif kind == "sparse":
-        X = sp.random(n, 2000, density=0.002, format="csr", random_state=0)
+        X = sp.random(4000, 2000, density=0.002, format="csr", random_state=0)
     elif kind == "tree":
         X = np.round(X[:, :3], 1)
     knn(X[:2000], 5)  # what imports and pools keep is not counted
