@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sampkit._array import namespace
+
 
 @dataclass(frozen=True)
 class ColumnRules:
@@ -34,7 +36,7 @@ class ColumnRules:
 
     def apply(self, rows: npt.NDArray[Any]) -> None:
         """Round and clip `rows` (m, d) in place; works on NumPy and CuPy arrays."""
-        xp = np if isinstance(rows, np.ndarray) else __import__("cupy")
+        xp = namespace(rows)
         for j in np.flatnonzero(self.integer | self._bounded).tolist():
             column = rows[:, j]
             if self.integer[j]:

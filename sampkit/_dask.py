@@ -19,8 +19,9 @@ import pandas as pd
 from dask.delayed import Delayed, delayed
 
 from sampkit._chunks import chunks
-from sampkit._containers import NO_ROWS, Container, Dense, Index, NewRows, container_of
+from sampkit._containers import Dense
 from sampkit._frames import PandasFrame
+from sampkit._rows import NO_ROWS, Container, Index, NewRows
 from sampkit._strategy import Target
 
 
@@ -403,7 +404,7 @@ def _level_counts(
     block: Any, codes: Index, levels: Sequence[npt.NDArray[Any]], n_classes: int
 ) -> list[npt.NDArray[np.intp]]:
     _picked(block, len(codes), None)
-    rows = container_of(block, numeric=False)
+    rows: Container = PandasFrame(block) if isinstance(block, pd.DataFrame) else Dense(block)
     return [_cross_table(rows.column(j), codes, at, n_classes) for j, at in enumerate(levels)]
 
 

@@ -14,15 +14,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._chunks import rows_per_chunk
-from sampkit._containers import (
-    Container,
-    Dense,
-    Index,
-    NewRows,
-    as_finite_floats,
-    is_pandas,
-    value_range,
-)
+from sampkit._containers import Dense, as_finite_floats
+from sampkit._library import is_pandas
+from sampkit._rows import Container, Index, NewRows, value_range
 
 
 def frame_of(X: Any) -> Container:

@@ -13,10 +13,10 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
+from sampkit._table import Resampled
 from sampkit.base import (
     BaseSampler,
     Provenance,
-    Resampled,
     SamplerInputTags,
     SamplerTagsBundle,
     check_generator,

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods
 
 from sampkit._array import namespace
-from sampkit.base import Resampled, Table
+from sampkit._table import Resampled, Table
 from sampkit.over_sampling import SMOTE
 from sampkit.over_sampling._engine import (
     RANDOM_STATE,

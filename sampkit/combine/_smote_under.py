@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sampkit._strategy import Target
-from sampkit.base import Resampled, Table
+from sampkit._table import Resampled, Table
 from sampkit.over_sampling import SMOTE
 from sampkit.over_sampling._allocation import percent_of
 from sampkit.over_sampling._engine import RANDOM_STATE, SeedWeightedSampler

@@ -15,7 +15,8 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from sampkit.base import check_generator, child_generators
+from sampkit._random_state import child_generators
+from sampkit.base import check_generator
 from sampkit.over_sampling import SMOTE
 
 Rows = npt.NDArray[np.intp]

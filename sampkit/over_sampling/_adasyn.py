@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sampkit.base import Table
+from sampkit._table import Table
 from sampkit.over_sampling._engine import (
     NEIGHBORS,
     RANDOM_STATE,

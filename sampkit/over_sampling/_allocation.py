@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit._array import on_host
+from sampkit._random_state import generator_of
 from sampkit._strategy import Target
-from sampkit.base import generator_of
 
 Allocation = Literal["balanced", "random"]
 

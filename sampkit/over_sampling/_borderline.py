@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from sampkit.base import Table
+from sampkit._table import Table
 from sampkit.over_sampling._engine import (
     ALLOCATION,
     NEIGHBORS,

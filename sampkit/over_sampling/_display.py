@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from sampkit.base import Provenance, labels_of
+from sampkit._door import labels_of
+from sampkit.base import Provenance
 
 
 @dataclass

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sampkit._containers import Index, NewRows
-from sampkit.base import BaseSampler, Provenance, Resampled, Source, Table
+from sampkit._rows import Index, NewRows
+from sampkit._table import Resampled, Source, Table
+from sampkit.base import BaseSampler, Provenance
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
 from sampkit.neighbors._searcher import neighbors_asked
 from sampkit.over_sampling._allocation import allocate_seeds, check_seed_weights

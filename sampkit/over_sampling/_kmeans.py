@@ -13,7 +13,8 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sampkit.base import Resampled, Table, sub_random_state
+from sampkit._random_state import sub_random_state
+from sampkit._table import Resampled, Table
 from sampkit.over_sampling._engine import (
     ALLOCATION,
     NEIGHBORS,

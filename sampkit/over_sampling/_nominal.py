@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sampkit._chunks import rows_per_chunk
-from sampkit.base import generator_of
+from sampkit._random_state import generator_of
 
 Codes = npt.NDArray[np.intp]
 

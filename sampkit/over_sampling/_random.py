@@ -13,8 +13,9 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sampkit._array import namespace, on_host
-from sampkit._containers import NewRows
-from sampkit.base import Provenance, Resampled, Source, Table
+from sampkit._rows import NewRows
+from sampkit._table import Resampled, Source, Table
+from sampkit.base import Provenance
 from sampkit.over_sampling._allocation import check_seed_weights
 from sampkit.over_sampling._engine import RANDOM_STATE, STRATEGY, SeedWeightedSampler
 

@@ -10,8 +10,10 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from sampkit._containers import NO_ROWS, Index, NewRows, paired, take_labels
-from sampkit.base import Provenance, Source, Table
+from sampkit._door import paired, take_labels
+from sampkit._rows import NO_ROWS, Index, NewRows
+from sampkit._table import Source, Table
+from sampkit.base import Provenance
 from sampkit.over_sampling._engine import (
     ALLOCATION,
     NEIGHBORS,

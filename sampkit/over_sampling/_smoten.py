@@ -12,8 +12,9 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import StrOptions
 
 from sampkit._chunks import rows_per_chunk
-from sampkit._containers import Index, NewRows
-from sampkit.base import Provenance, SamplerTagsBundle, Source, Table
+from sampkit._rows import Index, NewRows
+from sampkit._table import Source, Table
+from sampkit.base import Provenance, SamplerTagsBundle
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
 from sampkit.over_sampling._engine import (
     ALLOCATION,

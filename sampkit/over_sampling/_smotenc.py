@@ -17,8 +17,9 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from sampkit._array import namespace, on_host
 from sampkit._chunks import rows_per_chunk
 from sampkit._constraints import column_number
-from sampkit._containers import Container, Index, NewRows
-from sampkit.base import Provenance, SamplerTagsBundle, Source, Table
+from sampkit._rows import Container, Index, NewRows
+from sampkit._table import Source, Table
+from sampkit.base import Provenance, SamplerTagsBundle
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
 from sampkit.over_sampling._engine import (
     ALLOCATION,

@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.svm import SVC
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sampkit.base import Resampled, Table, sub_random_state
+from sampkit._random_state import sub_random_state
+from sampkit._table import Resampled, Table
 from sampkit.over_sampling._engine import (
     ALLOCATION,
     NEIGHBORS,

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sampkit._containers import container_of
-from sampkit.base import labels_of
+from sampkit._door import container_of, labels_of
 from sampkit.testing._same import snapshot
 
 Index = npt.NDArray[np.intp]

@@ -11,8 +11,8 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.utils import get_tags
 
-from sampkit._containers import is_pandas
-from sampkit.base import labels_of
+from sampkit._door import labels_of
+from sampkit._library import is_pandas
 from sampkit.testing._case import Case, NotApplicableError, Run, numbers_of
 from sampkit.testing._same import dtype_difference
 

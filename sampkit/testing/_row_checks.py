@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import get_tags
 
-from sampkit.base import labels_of
+from sampkit._door import labels_of
 from sampkit.testing._case import Case, NotApplicableError, len_of, numbers_of, rows_of
 from sampkit.testing._same import difference
 

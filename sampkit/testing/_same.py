@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sampkit._containers import is_narwhals_frame, is_pandas, root_module
+from sampkit._library import is_narwhals_frame, is_pandas, root_module
 
 FLAGS = ("writeable", "c_contiguous", "f_contiguous", "owndata")
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sampkit.base import BaseSampler, Resampled, Table
+from sampkit._table import Resampled, Table
+from sampkit.base import BaseSampler
 from sampkit.neighbors import VerifiedNeighbors, neighbors_of
 from sampkit.neighbors._searcher import neighbors_asked
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sampkit._strategy import Target
-from sampkit.base import BaseSampler, Resampled, Table
+from sampkit._table import Resampled, Table
+from sampkit.base import BaseSampler
 
 STRATEGY: list[Any] = [
     StrOptions({"auto", "all", "majority", "not minority", "not majority"}),
