@@ -125,7 +125,7 @@ def to_rst(families: Sequence[Family]) -> list[str]:
             "   :header-rows: 1",
             "   :class: evidence",
         ]
-        lines += ["   :widths: 30 30 18 22", ""]
+        lines += ["   :widths: 26 26 26 22", ""]
         lines += _row(["Claim", "What was run here", "Figure", "Verdict"])
         for claim in family.claims:
             lines += _row(_cells(claim, family.name))
