@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampkit._chunks import chunks, even_step, rows_per_chunk
+from sampkit._chunks import CALL_BYTES, WORK_BYTES, chunks, even_step, rows_per_chunk, thread_budget
 
 
 def test_rows_per_chunk():
@@ -11,6 +11,11 @@ def test_rows_per_chunk():
     assert rows_per_chunk(8, 87) == 10
     assert rows_per_chunk(100, 80) == 1
     assert rows_per_chunk(0, 80) == 80
+
+
+def test_threads_share_the_budget():
+    assert thread_budget(1) == WORK_BYTES
+    assert all(n * thread_budget(n) <= CALL_BYTES for n in (1, 2, 3, 16, 100))
 
 
 @given(n=st.integers(0, 10_000), step=st.integers(1, 3000), multiple=st.sampled_from([1, 16]))

@@ -12,6 +12,11 @@ from sampkit.neighbors._exact import Index
 SAFE = 2.0**200  # squares of numbers up to here, summed, neither overflow nor vanish
 
 
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of an array of any kind, a frame or a list."""
+    return tuple(values.shape) if hasattr(values, "shape") else np.shape(values)
+
+
 def row_numbers(rows: Any, name: str, least: int, n: int) -> Index:
     """Row numbers as a 1-D intp array on the host; ValueError unless all lie in [least, n)."""
     rows = on_host(rows)
@@ -62,8 +67,11 @@ def check_enough(n: int, k: int, exclude: Index) -> None:
         )
 
 
-def safe_unit(largest: float) -> float:
-    """A power of two; numbers up to `largest`, measured in it, have squares that can be summed."""
+def safe_exponent(largest: float) -> int:
+    """The power of two by which numbers up to `largest` are divided before they are squared.
+
+    0 unless their squares, summed, could overflow or vanish.
+    """
     if 1.0 / SAFE <= largest <= SAFE or largest == 0.0:
-        return 1.0
-    return 2.0 ** float(np.frexp(largest)[1])
+        return 0
+    return int(np.frexp(largest)[1])

@@ -18,7 +18,8 @@ from sampkit.neighbors._arguments import (
     check_enough,
     rows_to_exclude,
     rows_to_search_from,
-    safe_unit,
+    safe_exponent,
+    shape_of,
 )
 from sampkit.neighbors._bounds import Frame
 from sampkit.neighbors._exact import Index, radius_of
@@ -36,14 +37,16 @@ def knn(X: Any, k: int, query: Any, exclude: Any, return_distance: bool, method:
     X = validate_device(X)
     points, barred = _queries(xp, X, query, exclude)
     check_enough(len(X), k, barred)
-    unit = safe_unit(max(float(abs(rows).max()) for rows in (X, points) if len(rows)))
-    if unit != 1.0:
-        X, points = X / unit, points / unit
+    exponent = safe_exponent(max(float(abs(rows).max()) for rows in (X, points) if len(rows)))
+    if exponent:
+        X, points = (xp.ldexp(rows, xp.asarray(-exponent)) for rows in (X, points))
     index = xp.empty((len(points), k), dtype=xp.intp)
     squared = xp.empty((len(points), k), dtype=xp.float64)
     if len(points):
         _search(xp, X, points, xp.asarray(barred), index, squared)
-    return (xp.sqrt(squared) * unit, index) if return_distance else index
+    if return_distance:
+        return xp.ldexp(xp.sqrt(squared), xp.asarray(exponent)), index
+    return index
 
 
 def _search(xp: Any, X: Any, points: Any, barred: Any, index: Any, squared: Any) -> None:
@@ -122,7 +125,7 @@ def _frame(X: Any, points: Any, dtype: Any) -> Frame:
 def _queries(xp: Any, X: Any, query: Any, exclude: Any) -> tuple[Any, Index]:
     """The points to search for, and for each the row that it must not get."""
     n, d = X.shape
-    shape = query.shape if hasattr(query, "shape") else np.shape(query)
+    shape = shape_of(query)
     if query is None or len(shape) == 1:
         rows = rows_to_search_from(query, exclude, n)
         return (X if query is None else X[xp.asarray(rows)]), rows

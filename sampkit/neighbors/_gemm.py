@@ -20,6 +20,8 @@ from sampkit.neighbors._threads import for_each
 SPARE = 3  # candidates beyond k: their bounds leave room for rounding
 QUERY_BLOCK = 256
 DATA_BLOCK = 2048  # 256 x 2048 float32 scores are 2 MB: they stay near a core
+PROBE = 128  # queries that show whether float32 suffices
+RESCAN_GROUP = 512
 SMALL = 2**20  # scores of a problem that is one block
 
 
@@ -27,17 +29,37 @@ def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Ans
     """The k nearest rows of X for every query, certain.
 
     The bulk of the work is one product of (q, d + 2) by (d + 2, n) in float32, never held whole,
-    and about 1/4 ns per entry of it. Small problems are one block in float64.
+    and about 1/4 ns per entry of it. Small problems are one block in float64, and data that defeat
+    float32 are seen from a few queries.
     """
     answer = Answer.empty(len(queries), k)
+    dtype: Any = np.float64
     if len(queries) * len(X) <= SMALL:
-        scan(X, queries, answer, frame_of(X, queries.points, np.float64), 1)
+        n_threads = 1
     else:
-        scan(X, queries, answer, frame_of(X, queries.points, np.float32), n_threads)
+        dtype = np.float32 if _float32_suffices(X, queries, k, n_threads) else np.float64
+    scan(X, queries, answer, frame_of(X, queries.points, dtype), n_threads)
     settle_equal(X, queries, answer)
     rescan(X, queries, answer, n_threads)
     resolve(X, queries, answer, n_threads, partial(pairs_within, X))
     return answer
+
+
+def _float32_suffices(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> bool:
+    """Whether float64 would not settle many more queries than float32 does, judged by a few.
+
+    A column of much larger scale than the others is enough for that; ties are not.
+    """
+    few = np.arange(0, len(queries), max(len(queries) // PROBE, 1))
+    if len(few) * 16 > len(queries):
+        return True
+    for dtype in (np.float32, np.float64):
+        answer = Answer.empty(len(few), k)
+        frame = frame_of(X, queries.points, dtype)
+        scan(X, queries.subset(few), answer, frame, n_threads)
+        if answer.certain.mean() >= 0.5:
+            return dtype is np.float32
+    return True
 
 
 def frame_of(X: npt.NDArray[Any], points: npt.NDArray[Any], dtype: Any) -> Frame:
@@ -95,7 +117,7 @@ def rescan(X: npt.NDArray[Any], queries: Queries, answer: Answer, n_threads: int
     """
     n, d = X.shape
     n_wanted = min(answer.index.shape[1] + SPARE, n)
-    row_bytes = 16 * d + 9 * QUERY_BLOCK  # a row in the frame of a group, and its scores there
+    row_bytes = 16 * d + 9 * RESCAN_GROUP  # a row in the frame of a group, and its scores there
     block = even_step(n, min(DATA_BLOCK, rows_per_chunk(row_bytes, thread_budget(n_threads))))
 
     def work(group: Index) -> None:
@@ -112,7 +134,7 @@ def rescan(X: npt.NDArray[Any], queries: Queries, answer: Answer, n_threads: int
         floor = frame.floor(square, radius_of(answer.squared[group, -1], d))
         answer.certain[group] = bound < floor
 
-    for_each(work, uncertain_groups(queries, answer, QUERY_BLOCK), n_threads)
+    for_each(work, uncertain_groups(queries, answer, RESCAN_GROUP), n_threads)
 
 
 def gather(

@@ -16,7 +16,8 @@ from sampkit.neighbors._arguments import (
     check_enough,
     rows_to_exclude,
     rows_to_search_from,
-    safe_unit,
+    safe_exponent,
+    shape_of,
 )
 from sampkit.neighbors._exact import Answer, Queries
 from sampkit.neighbors._threads import one_blas_thread
@@ -76,7 +77,8 @@ def knn(
     -----
     Time: O(q n d) for "gemm", at the speed of float32 matrix products; for "tree" about
     O((n + q) log n) with few columns. Memory beyond X and the answer: X once more in float32
-    ("gemm"), and some 20 MB of blocks. Queries are worked on in as many threads as BLAS may use.
+    ("gemm"), and blocks of at most 48 MB. Queries are worked on in as many threads as BLAS may
+    use, each with one BLAS thread; the limit on BLAS is the process's while the search runs.
 
     "gemm" selects k + 3 candidates by float32 products that bound each distance from below,
     ranks them by differences, and accepts the k best where no other row can be nearer. Queries
@@ -115,10 +117,10 @@ def knn(
     check_enough(X.shape[0], int(k), queries.exclude)
     if method == "tree" and sp.issparse(X):
         raise ValueError("method 'tree' needs dense X, got a sparse matrix; use 'auto' or 'gemm'")
-    X, queries, unit = _moderate(X, queries)
+    X, queries, exponent = _moderate(X, queries)
     answer = _search(X, queries, int(k), method)
     if return_distance:
-        return np.sqrt(answer.squared) * unit, answer.index
+        return np.ldexp(np.sqrt(answer.squared), exponent), answer.index
     return answer.index
 
 
@@ -166,7 +168,7 @@ def _floats(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 def _queries(X: Any, query: Any, exclude: Any) -> Queries:
     n, d = X.shape
-    shape = np.shape(query)
+    shape = shape_of(query)
     if query is None or (len(shape) == 1 and not sp.issparse(query)):
         rows = rows_to_search_from(query, exclude, n)
         return Queries(X, None if query is None else rows, rows)
@@ -175,6 +177,8 @@ def _queries(X: Any, query: Any, exclude: Any) -> Queries:
     if len(shape) == 2 and shape[0] == 0:
         check_columns(shape[1], d)
         return Queries(np.empty((0, d)), None, rows_to_exclude(exclude, 0, n))
+    if namespace(query) is not np:
+        raise ValueError("query must be in main memory, as X is, got an array on a device")
     points = _matrix(query, "query")
     check_columns(points.shape[1], d)
     if sp.issparse(X) and not sp.issparse(points):
@@ -182,14 +186,20 @@ def _queries(X: Any, query: Any, exclude: Any) -> Queries:
     return Queries(points, None, rows_to_exclude(exclude, points.shape[0], n))
 
 
-def _moderate(X: Any, queries: Queries) -> tuple[Any, Queries, float]:
-    """X and queries in a unit in which no square overflows or vanishes, and this unit."""
-    unit = safe_unit(max(_largest(X), _largest(queries.points)))
-    if unit == 1.0:
-        return X, queries, unit
-    scaled = X * (1.0 / unit)
-    points = scaled if queries.points is X else queries.points * (1.0 / unit)
-    return scaled, Queries(points, queries.rows, queries.exclude), unit
+def _moderate(X: Any, queries: Queries) -> tuple[Any, Queries, int]:
+    """X and queries divided by a power of two that keeps squares in range, and its exponent."""
+    exponent = safe_exponent(max(_largest(X), _largest(queries.points)))
+    if exponent == 0:
+        return X, queries, exponent
+    scaled = _scaled(X, -exponent)
+    points = scaled if queries.points is X else _scaled(queries.points, -exponent)
+    return scaled, Queries(points, queries.rows, queries.exclude), exponent
+
+
+def _scaled(X: Any, exponent: int) -> Any:
+    if sp.issparse(X):
+        return sp.csr_array((np.ldexp(X.data, exponent), X.indices, X.indptr), shape=X.shape)
+    return np.ldexp(X, exponent, dtype=np.float64)
 
 
 def _largest(X: Any) -> float:

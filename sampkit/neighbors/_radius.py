@@ -88,7 +88,7 @@ def nearest_pairs(pairs: Iterator[Pairs], farthest: Floats, k: int) -> tuple[Ind
     best: list[Pairs] = []
     held = 0
     for query, row, squared in pairs:
-        near = squared <= farthest[query]
+        near = squared <= farthest[query] * (1.0 + 1e-9)  # k are left, however sums round
         best.append((query[near], row[near], squared[near]))
         held += len(best[-1][0])
         if held > 4 * k * len(farthest):  # ties without end: keep what can still matter

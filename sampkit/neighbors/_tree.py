@@ -21,6 +21,8 @@ from sampkit.neighbors._exact import (
 )
 from sampkit.neighbors._radius import PART_BYTES, Pairs, resolve
 
+FEW = 1000  # queries that are answered before other threads have started
+
 
 def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Answer:
     """The k nearest rows of X for every query, certain.
@@ -32,9 +34,10 @@ def search(X: npt.NDArray[Any], queries: Queries, k: int, n_threads: int) -> Ans
     tree = cKDTree(X, balanced_tree=False)
     n_wanted = min(k + 2, n)  # the row itself, and one that shows whether the last place is tied
     answer = Answer.empty(len(queries), k)
+    workers = n_threads if len(queries) > FEW else 1
     for at in chunks(len(queries), rows_per_chunk(40 * n_wanted + 24 * d)):
         points = queries[at]
-        distance, index = tree.query(points, n_wanted, workers=n_threads)
+        distance, index = tree.query(points, n_wanted, workers=workers)
         distance = distance.reshape(len(points), n_wanted)
         index = index.reshape(len(points), n_wanted)
         settle(answer, at, X, points, index, index == queries.exclude[at, None])

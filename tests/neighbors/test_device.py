@@ -26,6 +26,7 @@ def cases() -> dict[str, np.ndarray]:
         "constant": np.ones((40, 3)),
         "tiny": base * 1e-30,
         "huge": base * 1e250,
+        "tiniest": base * 1e-300,
         "integers": np.rint(10 * base).astype(np.int64),
     }
 
@@ -115,6 +116,11 @@ def test_refusals_of_the_stand_in(fake_cupy):
         fake_cupy.sort(D, kind="quicksort")
     for name in ("permutation", "choice", "shuffle"):
         assert not hasattr(fake_cupy.random.default_rng(0), name)
+
+
+def test_points_on_a_device_for_rows_that_are_not(fake_cupy):
+    with pytest.raises(ValueError, match="query must be in main memory"):
+        knn(np.ones((4, 2)), 1, query=fake_cupy.ones((1, 2)))
 
 
 @pytest.mark.parametrize(

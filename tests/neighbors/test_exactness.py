@@ -56,12 +56,14 @@ def test_hard_cases_at_full_size(case, dtype, make_case, brute_force):
 
 
 def test_extreme_scales(make_case, brute_force):
-    X = make_case("gaussian", 200, 8)
-    expected, rows = brute_force(X, 3)
-    for exponent in (-900, 900):
-        distance, index = knn(np.ldexp(X, exponent), 3, return_distance=True)
-        assert_array_equal(index, rows)
-        assert_allclose(np.ldexp(distance, -exponent), expected, rtol=1e-12)
+    base = make_case("gaussian", 200, 8)
+    for exponent in (-1060, -900, 900, 1020):  # from subnormal numbers to the largest
+        X = np.ldexp(base, exponent)
+        expected, rows = brute_force(np.ldexp(X, -exponent), 3)
+        for given_X in (X, sp.csr_array(X)):
+            distance, index = knn(given_X, 3, return_distance=True)
+            assert_array_equal(index, rows)
+            assert_allclose(np.ldexp(distance, -exponent), expected, rtol=1e-3)
 
 
 def test_float32_alone_would_fail(make_case):
@@ -72,6 +74,17 @@ def test_float32_alone_would_fail(make_case):
     _gemm.scan(X, queries, answer, _gemm.frame_of(X, X, np.float32), 1)
     assert not answer.certain.any()
     assert (answer.index != knn(X, 5)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "suffices"),
+    [("gaussian", True), ("one wide column", False), ("repeated", True), ("grid", True)],
+)
+def test_a_few_queries_choose_the_dtype(name, suffices, make_case):
+    X = make_case(name, 20000, 10)
+    queries = _gemm.Queries(X, None, np.arange(len(X)))
+    assert _gemm._float32_suffices(X, queries, 5, 1) is suffices
+    assert _gemm._float32_suffices(X, queries.subset(np.arange(100)), 5, 1)
 
 
 def test_ordinary_data_need_no_redo(make_case):
