@@ -45,11 +45,33 @@ class Provenance(NamedTuple):
 
     @classmethod
     def of_rows(cls, rows: Index) -> Provenance:
-        """Provenance of rows taken over unchanged."""
+        """Provenance of rows taken over unchanged.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (n_out,)
+            Their numbers in the input.
+
+        Returns
+        -------
+        Provenance
+            Seed and neighbour are the row itself, the gap is 0.
+        """
         return cls(rows, rows, np.zeros(len(rows)))
 
     def joined(self, other: Provenance) -> Provenance:
-        """The rows of two provenances, one after the other."""
+        """The rows of two provenances, one after the other.
+
+        Parameters
+        ----------
+        other : Provenance
+            Of the rows that follow.
+
+        Returns
+        -------
+        Provenance
+            Of all rows.
+        """
         return Provenance(
             np.concatenate([self.seed, other.seed]),
             np.concatenate([self.neighbor, other.neighbor]),
@@ -57,13 +79,41 @@ class Provenance(NamedTuple):
         )
 
     def picked(self, index: Index) -> Provenance:
-        """Provenance of some of the rows."""
+        """Provenance of some of the rows.
+
+        Parameters
+        ----------
+        index : ndarray of int of shape (n_picked,)
+            Positions of the output rows wanted.
+
+        Returns
+        -------
+        Provenance
+            Of these rows, in this order.
+        """
         return Provenance(self.seed[index], self.neighbor[index], self.gap[index])
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """What a sampler decided, in row numbers of the input."""
+    """What a sampler decided, in row numbers of the input.
+
+    Parameters
+    ----------
+    kept : ndarray of int of shape (n_kept,) or None
+        Rows taken over, in output order; None: all of them.
+    new : NewRows or None, default=None
+        Rows that follow.
+    origin : Provenance or None, default=None
+        Where the new rows come from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sampkit.base import Resampled
+    >>> Resampled(np.array([0, 2])).new is None
+    True
+    """
 
     kept: Index | None  # rows taken over, in output order; None: all of them
     new: NewRows | None = None  # rows that follow

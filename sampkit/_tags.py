@@ -15,6 +15,12 @@ class SamplerTags:
     ----------
     sample_indices : bool, default=False
         Whether every output row is a row of the input, listed in ``sample_indices_``.
+
+    Examples
+    --------
+    >>> from sampkit.under_sampling import RandomUnderSampler
+    >>> RandomUnderSampler().__sklearn_tags__().sampler_tags
+    SamplerTags(sample_indices=True)
     """
 
     sample_indices: bool = False
@@ -28,6 +34,12 @@ class SamplerInputTags(InputTags):
     ----------
     dataframe : bool, default=True
         Whether data frames are accepted.
+
+    Examples
+    --------
+    >>> from sampkit.over_sampling import SMOTE
+    >>> SMOTE().__sklearn_tags__().input_tags.dataframe
+    True
     """
 
     dataframe: bool = True
@@ -41,6 +53,12 @@ class SamplerTagsBundle(Tags):
     ----------
     sampler_tags : SamplerTags or None, default=None
         Tags that only samplers have.
+
+    Examples
+    --------
+    >>> from sampkit.over_sampling import SMOTE
+    >>> SMOTE().__sklearn_tags__().estimator_type
+    'sampler'
     """
 
     sampler_tags: SamplerTags | None = None

@@ -22,6 +22,7 @@ from sampkit._tags import SamplerInputTags, SamplerTags, SamplerTagsBundle
 __all__ = [
     "BaseSampler",
     "Provenance",
+    "Resampled",
     "SamplerInputTags",
     "SamplerTags",
     "SamplerTagsBundle",
@@ -40,6 +41,24 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     See Also
     --------
     sampkit.compose.ResampledClassifier : Resample inside a plain scikit-learn pipeline.
+
+    Examples
+    --------
+    A sampler of one's own that keeps every second row:
+
+    >>> import numpy as np
+    >>> from sampkit.base import BaseSampler, Resampled
+    >>> class EverySecondRow(BaseSampler):
+    ...     _sampling_type = "under-sampling"
+    ...     _selects = _any_cells = True
+    ...
+    ...     def __init__(self, sampling_strategy="auto"):
+    ...         self.sampling_strategy = sampling_strategy
+    ...
+    ...     def _fit_resample(self, table, rng):
+    ...         return Resampled(np.arange(0, table.n_rows, 2))
+    >>> EverySecondRow().fit_resample([["a"], ["b"], ["c"], ["d"]], [0, 0, 0, 1])
+    ([['a'], ['c']], [0, 0])
     """
 
     _sampling_type: ClassVar[str] = "bypass"
@@ -82,7 +101,9 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         Returns
         -------
         X_resampled : same type as X, of shape (n_out, n_features)
+            The rows after sampling.
         y_resampled : same type as y, of shape (n_out,)
+            Their labels.
         """
         return self._run(X, y)
 

@@ -16,14 +16,23 @@ _ULP = float(np.finfo(np.float64).eps)
 class ROCHull(NamedTuple):
     """Upper convex hull of ROC points, from :func:`roc_convex_hull`.
 
-    Attributes
+    Parameters
     ----------
-    fpr, tpr : ndarray of shape (n_hull,), float64
-        Corners of the hull, ascending in false positive rate.
-    indices : ndarray of shape (n_hull,), int
+    fpr : ndarray of float64 of shape (n_hull,)
+        False positive rates of the corners, ascending.
+    tpr : ndarray of float64 of shape (n_hull,)
+        True positive rates of the corners.
+    indices : ndarray of int of shape (n_hull,)
         Position of every corner in the input; -1 for the added anchors (0, 0) and (1, 1).
     auc : float
         Area under the hull.
+
+    Examples
+    --------
+    >>> from sampkit.metrics import roc_convex_hull
+    >>> hull = roc_convex_hull([0.2, 0.6], [0.7, 0.6])
+    >>> hull.indices.tolist(), round(hull.auc, 3)
+    ([-1, 0, -1], 0.75)
     """
 
     fpr: FloatArray

@@ -59,7 +59,9 @@ class VerifiedNeighbors(BaseEstimator):
         Parameters
         ----------
         D : array-like, sparse matrix or CuPy array of shape (n, d)
-        y : ignored
+            The rows to search.
+        y : object, default=None
+            Ignored; scikit-learn's convention.
 
         Returns
         -------
@@ -85,6 +87,7 @@ class VerifiedNeighbors(BaseEstimator):
         n_neighbors : int, default=None
             None: the constructor's.
         return_distance : bool, default=True
+            Whether to return the distances as well.
 
         Returns
         -------
@@ -132,6 +135,7 @@ def neighbors_of(searcher: Any, D: Any, rows: Any, k: int, *, fit: bool = True) 
         is fitted to D and asked for ``kneighbors(D[rows], return_distance=False)``; the row
         itself is taken out by its number, and where it is absent the last neighbour goes.
     D : array-like, sparse matrix or CuPy array of shape (n, d)
+        The rows to search.
     rows : array of int, shape (q,)
         Numbers of the rows to find neighbours for.
     k : int

@@ -130,15 +130,19 @@ class SMOTE(SyntheticSampler):
 
         Parameters
         ----------
-        X, y, seed_weights
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            As in `fit_resample`.
+        y : array-like of shape (n_samples,)
             As in `fit_resample`.
         batch : int
             Rows per batch, >= 1.
+        seed_weights : array-like of shape (n_samples,), default=None
+            As in `fit_resample`.
 
-        Yields
-        ------
-        X_new : same type as X, of shape (<= batch, n_features)
-        y_new : same type as y
+        Returns
+        -------
+        iterator of (X_new, y_new)
+            Rows in the type of X, of shape (<= batch, n_features), and their labels in that of y.
             Joined, they are the synthetic part of `fit_resample` for the same int `random_state`.
 
         Raises
