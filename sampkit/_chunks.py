@@ -31,5 +31,5 @@ def even_step(n: int, step: int, multiple: int = 1) -> int:
     It is rounded up to a multiple of `multiple`, so that the pieces suit a vector unit.
     """
     pieces = max(-(-n // max(step, 1)), 1)
-    even = -(-n // pieces)
-    return max(-(-even // multiple) * multiple, 1)
+    even = max(-(-n // pieces), 1)
+    return -(-even // multiple) * multiple
