@@ -181,8 +181,8 @@ class PandasFrame(Frame):
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         if dtype == np.dtype(object):
             try:
-                return column.to_numpy().astype(np.float64)
-            except ValueError:
+                return column.to_numpy(dtype=np.float64, na_value=np.nan)
+            except (TypeError, ValueError):
                 raise self._not_numbers(j, dtype) from None
         raise self._not_numbers(j, dtype)
 
@@ -244,7 +244,7 @@ class NarwhalsFrame(Frame):
             return first.to_native()
         columns = self._new_columns(new)
         rows = self.nw.from_dict(
-            {name: columns[j] for j, name in enumerate(self.names)},
+            {name: columns[j].to_native() for j, name in enumerate(self.names)},
             schema=self.schema,
             backend=self.X.implementation,
         )

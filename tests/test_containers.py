@@ -266,8 +266,9 @@ def test_rounding_of_integer_columns_is_unbiased():
 
 
 def test_sparse_frames_stay_sparse():
-    dense = sp.random_array((N, 4), density=0.4, rng=0)
-    X = pd.DataFrame.sparse.from_spmatrix(dense.tocsr(), columns=list("abcd"))
+    rng = np.random.default_rng(0)
+    cells = rng.random((N, 4)) * (rng.random((N, 4)) < 0.4)
+    X = pd.DataFrame.sparse.from_spmatrix(sp.csr_array(cells), columns=list("abcd"))
     for sampler in (*NUMERIC[:3], *PICKING):
         X_res, _ = sampler.fit_resample(X, LABELS)
         assert list(X_res.dtypes) == list(X.dtypes)
@@ -572,6 +573,8 @@ NUMBERS = [s for s in NUMERIC if not isinstance(s, RandomOverSampler)]
         (np.array([1.0, np.inf] * (N // 2)), "Input X contains infinity"),
         (np.array([1, None] * (N // 2), dtype=object), "Input X contains NaN"),
         (pd.array(["1", pd.NA] * (N // 2), dtype=object), "when|'when'|NaN"),
+        (pd.Series([1, pd.NA] * (N // 2), dtype=object), "Input X contains NaN"),
+        (pd.Series([1, {}] * (N // 2), dtype=object), "'when' of X has dtype object"),
         (pd.date_range("2024", periods=N), "'when' of X has dtype datetime64.*leave it out"),
         (pd.to_timedelta(np.arange(N), "h"), "'when' of X has dtype timedelta64.*leave it out"),
         (pd.DatetimeIndex([pd.NaT] * N), "'when' of X has dtype datetime64"),
