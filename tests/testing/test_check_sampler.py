@@ -76,7 +76,7 @@ def test_every_sampler_keeps_its_promises(sampler, skip):
         ),
         (np.array([["a", "b"], ["c", "d"]] * 6, dtype=object), SMOTEN(k_neighbors=2)),
         (np.array([["a", None], ["c", np.nan]] * 6, dtype=object), RandomUnderSampler()),
-        (sp.random_array((12, 5), density=0.4, rng=0, format="csc"), SMOTE(k_neighbors=2)),
+        (sp.csc_array(np.cos(np.arange(60)).reshape(12, 5).clip(0)), SMOTE(k_neighbors=2)),
         (np.arange(24).reshape(12, 2), SMOTE(k_neighbors=2)),
     ],
     ids=["frame", "strings", "missing", "csc", "integers"],
