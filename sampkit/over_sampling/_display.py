@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+from sampkit._constraints import column_number
 from sampkit._door import labels_of
 from sampkit.base import Provenance
 
@@ -28,7 +29,7 @@ class ResamplingDisplay:
     labels : ndarray of shape (n_out,)
         Its class.
     provenance : Provenance
-        Where it comes from; rows with gap 0 and their own seed are original.
+        Where it comes from; a row's first appearance as its own seed, with gap 0, is original.
     original : ndarray of shape (n, 2)
         Where every row of the input is drawn, also those that were dropped.
     axis_names : tuple of str
@@ -64,7 +65,7 @@ class ResamplingDisplay:
         X: Any,
         y: Any,
         *,
-        features: tuple[int, int] | None = None,
+        features: tuple[int | str, int | str] | None = None,
         max_segments: int = 200,
         ax: Any = None,
     ) -> ResamplingDisplay:
@@ -78,9 +79,9 @@ class ResamplingDisplay:
             The rows.
         y : array-like of shape (n_samples,)
             Class labels.
-        features : pair of int, default=None
-            The two columns to draw; None: both where there are two, else the first two principal
-            components of X.
+        features : pair of int or str, default=None
+            The two columns to draw, by number or name; None: both where there are two, else the
+            first two principal components of X.
         max_segments : int, default=200
             Seed-neighbour segments drawn at the most.
         ax : matplotlib.axes.Axes, default=None
@@ -102,13 +103,16 @@ class ResamplingDisplay:
                 f"{type(sampler).__name__}."
             )
         before, after = _numbers(X), _numbers(X_out)
-        names = getattr(fitted, "feature_names_in_", None)
+        found = getattr(fitted, "feature_names_in_", None)
+        names = None if found is None else found.tolist()
         if features is None and before.shape[1] > 2:
             view = PCA(n_components=2, random_state=0).fit(before)
             before, after = view.transform(before), view.transform(after)
             axes = ("First principal component", "Second principal component")
         else:
-            i, j = (0, before.shape[1] - 1) if features is None else features
+            d = before.shape[1]
+            wanted = (0, d - 1) if features is None else features
+            i, j = (column_number(column, names, d, "features") for column in wanted)
             before, after = before[:, [i, j]], after[:, [i, j]]
             axes = (_axis_name(names, i), _axis_name(names, j))
         display = cls(after, labels_of(y_out), provenance, before, axes)
@@ -165,9 +169,11 @@ class ResamplingDisplay:
         return self
 
     def _is_new(self) -> npt.NDArray[np.bool_]:
-        """Rows that were made; a row of the input has gap 0 and is its own neighbour."""
+        """Rows that were made, or drawn again; the input's own gap is 0, and they come once."""
         seed, neighbor, gap = self.provenance
-        return np.isnan(gap) | (gap != 0) | (seed != neighbor)
+        again = np.ones(len(seed), dtype=bool)
+        again[np.unique(seed, return_index=True)[1]] = False
+        return again | np.isnan(gap) | (gap != 0) | (seed != neighbor)
 
 
 def _scatter(ax: Any, points: npt.NDArray[np.float64], label: str, **style: Any) -> None:
