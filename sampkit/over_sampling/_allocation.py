@@ -105,7 +105,10 @@ def _systematic_counts(
 
 
 def check_seed_weights(weights: Any, target: Target, targets: dict[int, int]) -> Any:
-    """``seed_weights`` as floats, or None; ValueError naming what is wrong."""
+    """``seed_weights`` as floats, the largest of every class 1, or None; ValueError if wrong.
+
+    Only shares within a class count, and these sum without overflow whatever the scale.
+    """
     if weights is None:
         return None
     try:
@@ -122,14 +125,15 @@ def check_seed_weights(weights: Any, target: Target, targets: dict[int, int]) ->
             f"seed_weights must be finite and >= 0, got {w.min()} ... {w.max()} "
             f"({int((~np.isfinite(w)).sum())} not finite)."
         )
-    totals = np.bincount(target.codes, weights=w, minlength=len(target.classes))
+    largest = np.zeros(len(target.classes))
+    np.maximum.at(largest, target.codes, w)
     for code, m in targets.items():
-        if m and not totals[code] > 0:
+        if m and not largest[code] > 0:
             raise ValueError(
                 f"seed_weights must be positive for at least one row of class "
                 f"{target.labels[code]!r}, which gets {m} rows; their sum is 0."
             )
-    return w
+    return w / np.where(largest > 0, largest, 1.0)[target.codes]
 
 
 @dataclass(frozen=True)

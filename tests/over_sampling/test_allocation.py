@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from scipy.stats import chi2
 from sklearn.base import clone
 
 from sampkit.combine import SMOTEUnder
 from sampkit.over_sampling import (
+    ADASYN,
     SMOTE,
     BorderlineSMOTE,
     KMeansSMOTE,
@@ -174,6 +176,27 @@ def test_equal_weights_are_no_weights(sampler, overlapping):
         assert (counts == 1).all()
     else:  # a multinomial: chi-square beyond its 1 - 1e-6 quantile once in a million
         assert ((counts - 1) ** 2).sum() < chi2(59).ppf(1 - 1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.7e308, 5e-324])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        SMOTE(allocation="random"),
+        BorderlineSMOTE(),
+        KMeansSMOTE(cluster_balance_threshold=0.0),
+        ADASYN(),
+        RandomOverSampler(),
+    ],
+    ids=str,
+)
+def test_only_shares_within_a_class_count(sampler, scale, overlapping):
+    """At the ends of float64, and however much the classes differ."""
+    X, y = overlapping
+    sampler = clone(sampler).set_params(random_state=0)
+    X_res, _ = sampler.fit_resample(X, y, seed_weights=np.ones(len(y)))
+    X_far, _ = sampler.fit_resample(X, y, seed_weights=np.where(y == 1, scale, 1.0))
+    assert_array_equal(X_res, X_far)
 
 
 def test_clusters_share_by_weight():
