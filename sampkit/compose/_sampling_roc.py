@@ -18,6 +18,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sampkit._random_state import child_generators
 from sampkit.base import check_generator
 from sampkit.over_sampling import SMOTE
+from sampkit.over_sampling._allocation import percent_of
+from sampkit.under_sampling._random import rows_left
 
 Rows = npt.NDArray[np.intp]
 
@@ -128,7 +130,7 @@ def sampling_roc(
         sampler=SMOTE(k_neighbors=k_neighbors) if over_sampler is None else over_sampler,
         label=label,
         over=_checked("over", over, above_zero=False),
-        under=[u for u in levels if _n_kept(n_min, u) < target.size - n_min],
+        under=[u for u in levels if rows_left(n_min, u) < target.size - n_min],
     )
     rng = check_generator(random_state)
     if isinstance(cv, Integral):
@@ -171,7 +173,7 @@ class _Sweep:
         X_train, y_train, is_pos = _safe_indexing(X, train), y[train], positive[train]
         X_test, truth = _safe_indexing(X, test), positive[test]
         minority, majority = np.flatnonzero(is_pos), rng.permutation(np.flatnonzero(~is_pos))
-        sizes = [int(np.floor(minority.size * n / 100 + 1e-9)) for n in self.over]
+        sizes = [percent_of(minority.size, n) for n in self.over]
 
         def point(pool: Any, rows: Rows | None, n_new: int) -> tuple[float, float, float, float]:
             labels = np.append(y_train, np.full(n_new, self.label, dtype=y.dtype))
@@ -186,7 +188,7 @@ class _Sweep:
         for pool, new in self._pools(X_train, y_train, minority.size, sizes, rng):
             points.append(raw)
             for u in self.under:
-                kept = np.append(minority, majority[: _n_kept(minority.size, u)])
+                kept = np.append(minority, majority[: rows_left(minority.size, u)])
                 rows = np.append(np.sort(kept), np.sort(new))
                 points.append(point(pool, rows, _n_rows(pool) - train.size))
         return points
@@ -281,11 +283,6 @@ def _checked(name: str, levels: Sequence[float], *, above_zero: bool) -> list[fl
             f"{name} must be a sequence of percentages {limit}, got {repr(levels)[:100]}."
         )
     return values.tolist()
-
-
-def _n_kept(n_min: int, under: float) -> int:
-    """Rows of the other class that under-sampling at ``under`` percent leaves."""
-    return round(n_min * 100 / under)
 
 
 def _n_rows(X: Any) -> int:

@@ -9,10 +9,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._array import namespace
-from sampkit._chunks import rows_per_chunk
+from sampkit._chunks import CACHE_BYTES, rows_per_chunk
 from sampkit._containers import gather_rows
-
-_CACHE_BYTES = 512 * 1024  # a block of seeds and its neighbours stay in the second-level cache
 
 
 def interpolate(
@@ -40,7 +38,7 @@ def interpolate(
     Raises
     ------
     ValueError
-        Shapes that do not fit, or a row number outside 0 ... n - 1.
+        Shapes that do not fit, a row number outside 0 ... n - 1, or `out` beside sparse X.
 
     Notes
     -----
@@ -78,6 +76,8 @@ def interpolate(
             f"new rows, got shapes {seed.shape}, {neighbor.shape}, {share.shape}."
         )
     if sp.issparse(X):
+        if out is not None:
+            raise ValueError(f"out must be None where X is sparse, got {type(out).__name__}.")
         return _sparse_rows(X, seed, neighbor, share)
     if X.dtype.kind != "f":
         rows = interpolate(X.astype(np.float64), seed, neighbor, share)
@@ -105,7 +105,7 @@ def interpolate(
 
 
 def _dense_rows(xp: Any, X: Any, seed: Any, neighbor: Any, gap: Any, out: Any) -> None:
-    budget = _CACHE_BYTES if xp is np else 64 * _CACHE_BYTES
+    budget = CACHE_BYTES if xp is np else 64 * CACHE_BYTES
     step = rows_per_chunk(X.itemsize * X.shape[1], budget)
     scratch = xp.empty((min(step, len(seed)), X.shape[1]), dtype=X.dtype)
     for start in range(0, len(seed), step):
