@@ -102,6 +102,9 @@ class Sparse(Container):
     def __init__(self, X: Any):
         self.format = X.format
         self.X = X.asformat("csr")
+        if not self.X.has_canonical_format:  # a cell stored in parts has no square to be summed
+            self.X = self.X.copy()
+            self.X.sum_duplicates()
         self.n_rows, self.n_columns = X.shape
         self.integer = np.full(self.n_columns, X.dtype.kind in "iub")
 
@@ -184,5 +187,7 @@ def gather_rows(xp: Any, X: Any, rows: Any, out: Any) -> None:
 
 def as_finite_floats(X: Any) -> npt.NDArray[Any]:
     """A two-dimensional float32 or float64 array without NaN and infinity; ValueError otherwise."""
+    if getattr(X, "dtype", None) is not None and X.dtype.kind in "mM":
+        raise ValueError(f"X must hold numbers, got dtype {X.dtype}: encode times as numbers.")
     X = check_array(X, dtype="numeric", input_name="X")
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

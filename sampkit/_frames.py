@@ -193,7 +193,7 @@ class PandasFrame(Frame):
         if isinstance(dtype, self.pd.SparseDtype):
             return self.pd.arrays.SparseArray(values.astype(dtype.subtype), dtype=dtype)
         if dtype.kind in "iu":
-            values = values.astype(np.int64)
+            values = values.astype(np.int64 if dtype.kind == "i" else np.uint64)
         elif dtype.kind == "b":
             values = values.astype(bool)
         return self.pd.array(values, dtype=dtype)
@@ -209,6 +209,8 @@ class NarwhalsFrame(Frame):
     def __init__(self, X: Any):
         import narwhals.stable.v2 as nw
 
+        if not hasattr(X, "shape"):
+            raise TypeError(f"X must be a frame in memory, got {type(X).__name__}: X.collect().")
         self.nw = nw
         self.X = nw.from_native(X, eager_only=True)
         self.n_rows, self.n_columns = self.X.shape
@@ -248,6 +250,9 @@ class NarwhalsFrame(Frame):
             schema=self.schema,
             backend=self.X.implementation,
         )
+        if rows.implementation.is_pyarrow():  # narwhals knows no types of a dictionary's codes
+            typed = rows.to_native().cast(self.X.to_native().schema)
+            rows = self.nw.from_native(typed, eager_only=True)
         if not len(first):
             return rows.to_native()
         return self.nw.concat([first, rows], how="vertical").to_native()
@@ -264,7 +269,7 @@ class NarwhalsFrame(Frame):
     def _cast(self, values: npt.NDArray[Any], j: int) -> Any:
         dtype = self.dtypes[j]
         if dtype.is_integer():
-            values = values.astype(np.int64)
+            values = values.astype(np.uint64 if dtype.is_unsigned_integer() else np.int64)
         elif dtype == self.nw.Boolean:
             values = values.astype(bool)
         return self.nw.new_series(self.names[j], values, dtype=dtype, backend=self.X.implementation)

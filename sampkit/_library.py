@@ -31,4 +31,5 @@ def is_narwhals_frame(X: Any) -> bool:
     """Whether X is an eager data frame other than pandas that narwhals knows (polars, pyarrow)."""
     if root_module(X) not in ("polars", "pyarrow", "modin", "cudf"):
         return False
-    return hasattr(X, "columns") or hasattr(X, "column_names")
+    # asked of the type: to ask a lazy frame for its columns is to plan its query
+    return hasattr(type(X), "columns") or hasattr(type(X), "column_names")

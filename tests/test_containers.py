@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
 from threadpoolctl import threadpool_limits
 
@@ -263,6 +264,56 @@ def test_rounding_of_integer_columns_is_unbiased():
     # rounding errors are uniform on (-1/2, 1/2): 0.05 is 7.7 standard errors of 2000 rows
     assert abs((X_res["whole"].to_numpy()[4000:] - exact).mean()) < 0.05
     assert np.abs(X_res["whole"].to_numpy()[4000:] - exact).max() <= 0.5 + 1e-9
+
+
+def test_unsigned_columns_beyond_the_signed_range():
+    """Values above 2**63 are no int64 on their way back."""
+    polars = pytest.importorskip("polars")
+    rng = np.random.default_rng(0)
+    values = rng.integers(2**63 + 2**62, 2**64 - 1, size=N, dtype=np.uint64)
+    for X in (
+        pd.DataFrame({"id": pd.array(values, dtype="UInt64"), "x": 0.5}),
+        pd.DataFrame({"id": values, "x": 0.5}),
+        polars.DataFrame({"id": values, "x": np.full(N, 0.5)}),
+    ):
+        X_res, _ = NUMERIC[0].fit_resample(X, LABELS)
+        assert X_res["id"].dtype == X["id"].dtype
+        assert min(X_res["id"]) >= 2**63 + 2**62
+
+
+def test_arrow_tables_keep_the_type_of_their_dictionaries():
+    pyarrow = pytest.importorskip("pyarrow")
+    words = pyarrow.array(["a", "b"] * (N // 2)).dictionary_encode()
+    X = pyarrow.table({"x": np.arange(float(N)), "word": words})
+    for sampler in (SMOTENC("auto", k_neighbors=3, random_state=0), *PICKING):
+        X_res, _ = sampler.fit_resample(X, LABELS)
+        assert X_res.schema == X.schema
+        assert set(X_res["word"].to_pylist()) == {"a", "b"}
+
+
+@pytest.mark.parametrize("sampler", NUMERIC, ids=str)
+def test_cells_stored_in_parts(sampler):
+    """CSR may hold a cell as several entries, in any order: their sum is the value."""
+    rng = np.random.default_rng(0)
+    columns = np.tile(np.array([3, 0, 3, 1], dtype=np.int32), N)
+    values = rng.normal(size=4 * N)
+    start = np.arange(0, 4 * N + 1, 4, dtype=np.int32)
+    X = sp.csr_array((values.copy(), columns.copy(), start.copy()), shape=(N, 4))
+    whole = sp.csr_array(X.toarray())
+    assert whole.has_canonical_format
+    expected, _ = clone(sampler).fit_resample(whole, LABELS)
+    X_res, _ = clone(sampler).fit_resample(X, LABELS)
+    assert_allclose(X_res.toarray(), expected.toarray(), atol=1e-12)
+    assert_array_equal(X.data, values)
+    assert_array_equal(X.indices, columns)
+
+
+def test_lazy_frames_are_to_be_collected():
+    polars = pytest.importorskip("polars")
+    X = polars.DataFrame({"x": np.arange(float(N))}).lazy()
+    for sampler in (NUMERIC[0], *PICKING):
+        with pytest.raises(TypeError, match=r"X must be a frame in memory, got LazyFrame"):
+            sampler.fit_resample(X, LABELS)
 
 
 def test_sparse_frames_stay_sparse():
