@@ -134,6 +134,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
             return given.like(self.propagate(given.values, how))
         if how not in ("interpolate", "seed"):
             raise ValueError(f"how must be 'interpolate' or 'seed', got {how!r}.")
+        if not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
+            raise ValueError(f"values must have one entry per row, got {str(values)[:80]}.")
         length = values.shape[0] if hasattr(values, "shape") else len(values)
         if length != self._n_rows_seen:
             raise ValueError(

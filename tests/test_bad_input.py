@@ -38,6 +38,7 @@ from sampkit.over_sampling import (
     BorderlineSMOTE,
     KMeansSMOTE,
     RandomOverSampler,
+    ResamplingDisplay,
     allocate_seeds,
     interpolate,
     nominal_vote,
@@ -173,7 +174,13 @@ TABLE = {
     "propagate: how": Bad(
         lambda w: fitted().propagate(w, how="copy"), (Y,), "how must be 'interpolate' .* got 'copy'"
     ),
+    "propagate: one value": Bad(
+        lambda w: fitted().propagate(w), (5.0,), "values must have one entry per row, got 5.0"
+    ),
     # --- X
+    "X: times": resample(
+        SMOTE(), "X must hold numbers, got dtype datetime64", np.full((N, 2), np.datetime64("2026"))
+    ),
     "X: NaN": resample(SMOTE(), "Input X contains NaN", NAN, theirs=True),
     "X: infinity": resample(ADASYN(), "Input X contains infinity", INF, theirs=True),
     "X: sparse NaN": resample(SMOTE(), "Input X contains NaN", sp.csr_array(NAN), theirs=True),
@@ -424,6 +431,15 @@ TABLE = {
         r"out must have shape \(1, 3\) .* got \(2, 3\)",
         options={"out": np.empty((2, 3))},
     ),
+    "interpolate: out beside sparse X": Bad(
+        interpolate,
+        (sp.csr_array(X), [0], [1], [0.5]),
+        "out must be None where X is sparse, got ndarray",
+        options={"out": np.empty((1, 3))},
+    ),
+    "nominal_vote: fractions": Bad(
+        nominal_vote, ([[1], [2]], [[0.9, 0.2]], RNG), "neighbors must hold row .* float64"
+    ),
     "nominal_vote: shapes": Bad(
         nominal_vote, ([1, 2], [[0]], RNG), r"codes must be \(n, columns\).*\(2,\)"
     ),
@@ -480,6 +496,18 @@ TABLE = {
         "cost_fp must be .* got -1",
         options={"prevalence": 0.5, "cost_fp": -1},
     ),
+    "display: feature number": Bad(
+        ResamplingDisplay.from_estimator,
+        (SMOTE(), X, Y),
+        r"features: column 3 does not exist, all features must be in \[0, 3\)",
+        options={"features": (0, 3)},
+    ),
+    "display: feature name": Bad(
+        ResamplingDisplay.from_estimator,
+        (SMOTE(), FRAME, Y),
+        "features: there is no column 'z'; the columns are ",
+        options={"features": ("a", "z")},
+    ),
     "display: columns": Bad(SamplingROCDisplay, (FRAME,), r"frame must have .* missing: \['over'"),
     # --- compose
     "classifier: sampler": Bad(
@@ -487,6 +515,12 @@ TABLE = {
         (X, Y),
         "The 'sampler' parameter of ResampledClassifier must be .*Got Ridge",
         theirs=True,
+    ),
+    "classifier: sampler class": Bad(
+        ResampledClassifier(LogisticRegression(), sampler=SMOTE).fit,
+        (X, Y),
+        r"sampler must be an instance, got the class SMOTE: write SMOTE\(\)",
+        TypeError,
     ),
     "classifier: estimator": Bad(
         ResampledClassifier(3).fit, (X, Y), "The 'estimator' parameter .*Got 3", theirs=True

@@ -90,6 +90,11 @@ class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimato
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        if isinstance(self.sampler, type):
+            raise TypeError(
+                f"sampler must be an instance, got the class {self.sampler.__name__}: write "
+                f"{self.sampler.__name__}()."
+            )
         check_consistent_length(X, y)  # not every sampler does
         for_estimator, for_sampler = self._route_fit(fit_params)
         root = self._init_callback_context(max_subtasks=2)

@@ -105,7 +105,10 @@ def nominal_vote(codes: npt.ArrayLike, neighbors: npt.ArrayLike, rng: Any) -> np
     b'ABCDN'
     """
     codes = np.asarray(codes)
-    voters = np.asarray(neighbors, dtype=np.intp)
+    voters = np.asarray(neighbors)
+    if voters.size and voters.dtype.kind not in "iu":
+        raise ValueError(f"neighbors must hold row numbers, got dtype {voters.dtype}.")
+    voters = voters.astype(np.intp, copy=False)
     if codes.ndim != 2 or voters.ndim != 2 or voters.shape[1] == 0:
         raise ValueError(
             "codes must be (n, columns) and neighbors (m, votes) with at least one vote, got "
