@@ -133,6 +133,8 @@ class TomekLinks(BaseSampler):
         The targeted classes.
     sample_indices_ : ndarray of int of shape (n_out,)
         The rows kept, ascending.
+    nn_ : object
+        The neighbour searcher.
     n_features_in_ : int
         Number of columns seen.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -166,17 +168,17 @@ class TomekLinks(BaseSampler):
         self.sampling_strategy = sampling_strategy
 
     def _fit_resample(self, table: Table, rng: np.random.Generator) -> Resampled:
-        first, second = tomek_links(table.matrix, table.target.codes)
+        self.nn_ = VerifiedNeighbors(n_neighbors=2)
+        first, second = tomek_links(self.nn_, table.matrix, table.target.codes)
         ends = np.concatenate([first, second])
         targeted = np.isin(table.target.codes[ends], list(table.targets))
         return Resampled(np.delete(np.arange(table.n_rows), ends[targeted]))
 
 
 def tomek_links(
-    X: Any, codes: npt.NDArray[np.intp]
+    nn: Any, X: Any, codes: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The two ends of every pair of mutual nearest neighbours of different classes."""
-    nn = VerifiedNeighbors(n_neighbors=2)
     nearest = np.full(len(codes), -1, dtype=np.intp)
     asked = np.flatnonzero(codes != np.bincount(codes).argmax())
     nearest[asked] = neighbors_of(nn, X, asked, 1)[:, 0]

@@ -232,3 +232,10 @@ def test_the_searcher_is_kept_and_counts_the_row_itself():
     sampler.set_params(n_neighbors=own).fit_resample(POINTS, LABELS)
     assert sampler.nn_ is not own
     assert not hasattr(own, "n_samples_fit_")
+
+
+def test_links_remember_the_searcher_of_one_neighbour():
+    """As the peer counts: the row itself and one other."""
+    sampler = TomekLinks()
+    sampler.fit_resample(np.arange(6.0).reshape(-1, 1), [0, 0, 0, 0, 1, 1])
+    assert sampler.nn_.n_neighbors == 2
