@@ -113,9 +113,8 @@ def test_lower_bounds_are_what_the_oldest_environment_installs(checkout):
     )
     project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    used = sum((extras[name] for name in ("dask", "plot", "demo", "test", "bench")), [])
-    bounds = [r for r in project["dependencies"] + used if not r.startswith("sampkit[")]
-    for bound in bounds:
+    lists = [project["dependencies"], *map(extras.get, ("dask", "plot", "demo", "test", "bench"))]
+    for bound in (r for bounds in lists for r in bounds if not r.startswith("sampkit[")):
         name, version = re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", bound).groups()
         assert f"{pinned[name]}.".startswith(f"{version}."), bound
 
