@@ -37,7 +37,12 @@ def fail(context: Context) -> TaskResult:
 
 
 def interrupt(context: Context) -> TaskResult:
-    signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
+    # as Ctrl-C does, also where the shell that started the suite has SIGINT ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
     return TaskResult(())
 
 
