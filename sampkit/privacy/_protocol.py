@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,9 @@ class Oracle(ABC):
 
     k: int
     packed: ClassVar[bool] = False
+    # How the server may count: 'bits' are summed column by column, a 'histogram' of the field's
+    # integer is enough, or the 'symbols' themselves are needed.
+    counted: ClassVar[Literal["bits", "histogram", "symbols"]] = "symbols"
 
     # --- probabilities ---
 
@@ -120,6 +123,10 @@ class Oracle(ABC):
     @abstractmethod
     def tally(self, symbols: Array) -> Counts:
         """C_v, the number of symbols that support v, shape (k,)."""
+
+    def support(self, histogram: Counts) -> Counts:
+        """C_v from how often every report occurred, where `counted` is 'histogram'."""
+        return histogram[: self.k]
 
     # --- estimation, the same for every protocol with p and q ---
 

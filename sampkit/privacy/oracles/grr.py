@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class KeptCategory(Oracle):
 
     keep: int
     noise: tuple[int, ...] | None = None
+    counted: ClassVar = "histogram"
 
     @property
     def p(self) -> Any:

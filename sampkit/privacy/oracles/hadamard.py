@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class HadamardResponse(Oracle):
     """
 
     even: int
+    counted: ClassVar = "histogram"
 
     @property
     def n_reports(self) -> int:

@@ -42,6 +42,7 @@ class Subset(Oracle):
     size: int
     include: int
     packed: ClassVar[bool] = True
+    counted: ClassVar = "bits"
 
     @property
     def p(self) -> Any:

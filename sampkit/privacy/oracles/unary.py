@@ -41,6 +41,7 @@ class UnaryBits(Oracle):
     hot: int
     cold: int
     packed: ClassVar[bool] = True
+    counted: ClassVar = "bits"
 
     @property
     def p(self) -> Any:

@@ -1,0 +1,388 @@
+"""The device: a record goes in, a randomised report comes out, and no float is met on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from sampkit.privacy._domain import LabelCodes
+from sampkit.privacy._exact import (
+    BernoulliBytes,
+    Entropy,
+    bernoulli,
+    entropy_of,
+    uniform,
+    uniform_one,
+    weighted,
+    weighted_one,
+    word_stream,
+)
+from sampkit.privacy._protocol import Array
+from sampkit.privacy._reports import Rows, write_bits, write_field
+from sampkit.privacy._schema import LDPSchema
+from sampkit.privacy._solutions import Attribute
+from sampkit.privacy._validation import shown
+from sampkit.privacy.oracles.unary import UnaryBits, set_bits
+
+REPORT_BYTES = 1 << 18  # reports made together, so that they and their noise stay in the cache
+REPORT_ROWS = 1 << 14
+RECORD_ROWS = 1 << 17  # records whose labels are looked up together
+
+
+class LDPClient:
+    """Randomise records into reports.
+
+    Parameters
+    ----------
+    schema : LDPSchema
+        The agreement with the server.
+    random_state : None, int, Generator or RandomState, default=None
+        None draws from the operating system's entropy, the only choice that protects anybody.
+        The others are for simulation and tests.
+
+    Attributes
+    ----------
+    secure : bool
+        Whether reports are made from the operating system's entropy.
+
+    Notes
+    -----
+    All arithmetic is on integers, so that reports have exactly the probabilities of
+    ``schema.channel()``. Pickling or forking a secure client repeats no noise: it holds no stream.
+
+    Examples
+    --------
+    >>> from sampkit.privacy import LDPClient, LDPSchema
+    >>> schema = LDPSchema({"browser": ["ff", "chrome"], "age": ["<18", ">=18"]}, epsilon=1.0)
+    >>> report = LDPClient(schema).privatize({"browser": "ff", "age": ">=18"})
+    >>> len(report) == schema.report_nbytes
+    True
+    """
+
+    def __init__(self, schema: LDPSchema, random_state: Any = None):
+        if not isinstance(schema, LDPSchema):
+            raise TypeError(f"schema must be an LDPSchema, got {type(schema).__name__}.")
+        self.schema = schema
+        self.secure = random_state is None
+        self._entropy = entropy_of(random_state)
+        self._codes = [LabelCodes(a.name, a.categories) for a in schema.attributes]
+        self._tables = [
+            (a.name, codes) for a, codes in zip(schema.attributes, self._codes, strict=True)
+        ]
+        self._engine = Engine(schema)
+
+    def __reduce__(self) -> Any:
+        return LDPClient, (self.schema, getattr(self._entropy, "generator", None))
+
+    def __repr__(self) -> str:
+        return f"LDPClient({self.schema!r}, secure={self.secure})"
+
+    def privatize(self, record: Mapping[str, Any] | Sequence[Any]) -> bytes:
+        """Randomise one record.
+
+        Parameters
+        ----------
+        record : dict or sequence
+            A category for every attribute, by name or in schema order; further keys are ignored.
+
+        Returns
+        -------
+        bytes
+            A report of ``schema.report_nbytes`` bytes.
+
+        Raises
+        ------
+        TypeError
+            Neither a dict nor a sequence.
+        ValueError
+            An attribute is missing, or a category unknown; the message holds that value alone.
+        """
+        return self._engine.one(self._one(record), self._entropy)
+
+    def _one(self, record: Any) -> list[int]:
+        if isinstance(record, (dict, Mapping)):  # the former is quicker to tell
+            try:
+                return [codes.one(record[name]) for name, codes in self._tables]
+            except KeyError:
+                missing = next(name for name, _ in self._tables if name not in record)
+                raise ValueError(f"the record has no attribute {missing!r}.") from None
+        if isinstance(record, (str, bytes, bytearray)) or not isinstance(
+            record, (Sequence, np.ndarray)
+        ):
+            raise TypeError(
+                f"a record must be a dict or a sequence of categories, got {type(record).__name__}."
+            )
+        if len(record) != len(self._codes):
+            raise ValueError(
+                f"a record must have {len(self._codes)} categories, got {len(record)}."
+            )
+        return [codes.one(value) for codes, value in zip(self._codes, record, strict=True)]
+
+    def privatize_many(self, X: Any) -> Rows:
+        """Randomise many records.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n, d)
+            Category labels; columns of a data frame are matched by name.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n, report_nbytes)
+            One report per row.
+
+        Raises
+        ------
+        TypeError
+            Not a table.
+        ValueError
+            A column is missing, or a category unknown.
+
+        Notes
+        -----
+        O(n) times the bits of a report; beyond the result, memory does not grow with n.
+        """
+        n, columns = self._columns(X)
+        reports = np.zeros((n, self.schema.report_nbytes), dtype=np.uint8)
+        step = max(min(REPORT_BYTES // self.schema.report_nbytes, REPORT_ROWS), 64)
+        for start in range(0, n, RECORD_ROWS):
+            stop = min(start + RECORD_ROWS, n)
+            codes = [
+                table.many(columns(j, slice(start, stop))) for j, table in enumerate(self._codes)
+            ]
+            for at in range(start, stop, step):
+                part = slice(at - start, min(at + step, stop) - start)
+                self._engine.many(
+                    [column[part] for column in codes],
+                    self._entropy,
+                    reports[start + part.start : start + part.stop],
+                )
+        return reports
+
+    def _columns(self, X: Any) -> tuple[int, Any]:
+        """The number of records, and a function that cuts a piece out of column j."""
+        names = self.schema.attribute_names
+        if hasattr(X, "columns") and hasattr(X, "__getitem__"):
+            present = set(X.columns)
+            for name in names:
+                if name not in present:
+                    raise ValueError(f"X has no column {name!r}.")
+            return len(X), lambda j, rows: _piece(X[names[j]], rows)
+        if isinstance(X, (str, bytes, Mapping)) or not isinstance(X, (Sequence, np.ndarray)):
+            raise TypeError(f"X must be a data frame or a 2-d array, got {type(X).__name__}.")
+        table = X if isinstance(X, np.ndarray) else _table(X)
+        if table.ndim != 2 or table.shape[1] != len(names):
+            raise ValueError(f"X must have shape (n, {len(names)}), got {table.shape}.")
+        return len(table), lambda j, rows: table[rows, j]
+
+
+def _piece(column: Any, rows: slice) -> Any:
+    return column.iloc[rows] if hasattr(column, "iloc") else column[rows]
+
+
+def _table(rows: Sequence[Any]) -> Array:
+    """A list of records as an array of objects: NumPy would turn mixed labels into strings."""
+    try:
+        return np.array([list(row) for row in rows], dtype=object)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be records of equal length: {shown(str(error))}.") from None
+
+
+# --- the engine: codes -> reports, the same for every protocol ----------------------------------
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring unary fields with one noise table, drawn as one string of bits."""
+
+    offset: int
+    width: int
+    noise: BernoulliBytes
+
+    def many(self, rows: Rows, entropy: Entropy) -> None:
+        n_bytes = -(-self.width // 8)
+        bits = self.noise.draw(entropy, len(rows) * n_bytes).reshape(-1, n_bytes)
+        if self.width % 8:
+            bits[:, -1] &= np.uint8(0xFF << (8 - self.width % 8) & 0xFF)
+        if self.offset == 0 and n_bytes == rows.shape[1]:
+            rows[:] = bits
+        else:
+            write_bits(rows, self.offset, bits)
+
+    def one(self, entropy: Entropy) -> int:
+        drawn = self.noise.draw_few(entropy, -(-self.width // 8))
+        return int.from_bytes(drawn, "big") >> (-self.width % 8)
+
+
+class Engine:
+    """What a client does once labels are codes; holds no randomness."""
+
+    def __init__(self, schema: LDPSchema):
+        self.attributes = schema.attributes
+        self.layout = schema.layout
+        self.n_sampled = schema.n_sampled
+        self.sampling = schema.sampling
+        self.solution = schema.solution
+        d = len(self.attributes)
+        unary = [isinstance(a.oracle, UnaryBits) for a in self.attributes]
+        self.runs = tuple(self._runs()) if self.solution != "smp" else ()
+        self.n_bits = 8 * self.layout.n_bytes
+        # RS+FD: fields without a true bit unless they are the sampled one are handled together
+        self.zero = np.array([a.fake == "zero" for a in self.attributes])
+        self.others = [j for j in range(d) if not (self.zero[j] and unary[j])]
+        self.offsets = np.array(self.layout.offsets)
+        self.hot = np.array([getattr(a.oracle, "hot", 0) for a in self.attributes], dtype=np.uint32)
+        self.n_words = 4 * d + 4
+
+    def _runs(self) -> Iterator[_Run]:
+        fields = zip(self.attributes, self.layout.offsets, strict=True)
+        for cold, group in groupby(
+            fields, key=lambda field: getattr(field[0].oracle, "cold", None)
+        ):
+            if cold is not None:
+                members = list(group)
+                oracle = members[0][0].oracle
+                assert isinstance(oracle, UnaryBits)
+                width = sum(attribute.oracle.k for attribute, _ in members)
+                yield _Run(members[0][1], width, oracle.noise)
+
+    # --- many records ---
+
+    def many(self, codes: list[Array], entropy: Entropy, rows: Rows) -> None:
+        """Reports into zeroed rows (n, n_bytes) for d columns of codes."""
+        if self.solution == "smp":
+            self._smp(codes, entropy, rows)
+            return
+        for run in self.runs:
+            run.many(rows, entropy)
+        if self.solution == "spl":
+            for j in self.others:
+                self._field(rows, j, codes[j], entropy)
+            return
+        sampled = uniform(entropy, len(codes), len(rows))
+        if self.zero.any():
+            self._true_bits(rows, codes, sampled, entropy)
+        for j in self.others:
+            self._mixed_field(rows, j, codes[j], np.flatnonzero(sampled == j), entropy)
+
+    def _field(self, rows: Rows, j: int, codes: Array, entropy: Entropy) -> None:
+        """One field for everybody; of a unary one the noise is there already."""
+        oracle, offset = self.attributes[j].oracle, self.layout.offsets[j]
+        if isinstance(oracle, UnaryBits):
+            bits = bernoulli(entropy, oracle.hot, len(rows))
+            set_bits(rows, np.arange(len(rows)), offset + codes, bits)
+        else:
+            write_field(rows, offset, oracle, oracle.randomize(codes, entropy))
+
+    def _mixed_field(
+        self, rows: Rows, j: int, codes: Array, sampled: Array, entropy: Entropy
+    ) -> None:
+        """One field of RS+FD: fake data, but the truth's report where j was sampled."""
+        attribute = self.attributes[j]
+        fakes = _fake_codes(attribute, len(rows), entropy)
+        if attribute.fake == "category":
+            fakes[sampled] = attribute.oracle.randomize(codes[sampled], entropy)
+            write_field(rows, self.layout.offsets[j], attribute.oracle, fakes)
+        else:
+            fakes[sampled] = codes[sampled]
+            self._field(rows, j, fakes.astype(np.int64), entropy)
+
+    def _true_bits(self, rows: Rows, codes: list[Array], sampled: Array, entropy: Entropy) -> None:
+        """The one true bit of every report whose sampled field has zeros for its fake."""
+        at = np.flatnonzero(self.zero[sampled])
+        field = sampled[at].astype(np.int64)
+        position = np.empty(at.size, dtype=np.int64)
+        order = np.argsort(field, kind="stable")
+        ends = np.cumsum(np.bincount(field, minlength=len(codes)))
+        for j, (start, stop) in enumerate(zip((0, *ends[:-1]), ends, strict=True)):
+            mine = order[start:stop]
+            position[mine] = self.layout.offsets[j] + codes[j][at[mine]]
+        set_bits(rows, at, position, bernoulli(entropy, self.hot[field], at.size))
+
+    def _smp(self, codes: list[Array], entropy: Entropy, rows: Rows) -> None:
+        pairs = rows.reshape(-1, self.layout.pair_bytes)
+        chosen = self._chosen(len(codes), len(rows), entropy).ravel()
+        if self.layout.index_bits == 16:
+            pairs[:, 0] = chosen >> 8
+        pairs[:, self.layout.index_bits // 8 - 1] = chosen & 0xFF
+        for j, attribute in enumerate(self.attributes):
+            at = np.flatnonzero(chosen == j)
+            part = pairs[at]
+            symbols = attribute.oracle.randomize(codes[j][at // self.n_sampled], entropy)
+            write_field(part, self.layout.offsets[j], attribute.oracle, symbols)
+            pairs[at] = part
+
+    def _chosen(self, d: int, n: int, entropy: Entropy) -> Array:
+        """Sampled attributes (n, n_sampled), ascending: Floyd's algorithm, all users at once."""
+        if self.sampling is not None:
+            return weighted(entropy, self.sampling, n)[:, None]
+        chosen = np.empty((n, self.n_sampled), dtype=np.uint32)
+        for i, last in enumerate(range(d - self.n_sampled, d)):
+            pick = uniform(entropy, last + 1, n)
+            pick[(chosen[:, :i] == pick[:, None]).any(axis=1)] = last
+            chosen[:, i] = pick
+        chosen.sort(axis=1)
+        return chosen
+
+    # --- one record, in Python's integers ---
+
+    def one(self, codes: list[int], entropy: Entropy) -> bytes:
+        """The report of one record."""
+        words = word_stream(entropy, self.n_words)
+        if self.solution == "smp":
+            return self._smp_one(codes, words)
+        report, n_bits, offsets = 0, self.n_bits, self.layout.offsets
+        for run in self.runs:
+            report |= run.one(entropy) << (n_bits - run.offset - run.width)
+        if self.solution == "spl":
+            sampled, fields = -1, self.others
+        else:
+            sampled = uniform_one(len(codes), words)
+            fields = [sampled, *self.others] if self.zero[sampled] else self.others
+        for j in fields:
+            attribute, code = self.attributes[j], codes[j]
+            oracle, fake = attribute.oracle, sampled not in (-1, j)
+            if fake:
+                code = _fake_code(attribute, words)
+            if isinstance(oracle, UnaryBits):
+                place = n_bits - 1 - offsets[j] - code
+                report = report & ~(1 << place) | (next(words) < oracle.hot) << place
+            else:
+                verbatim = fake and attribute.fake == "category"
+                field = code if verbatim else oracle.randomize_one(code, words)
+                report |= field << (n_bits - offsets[j] - self.layout.widths[j])
+        return report.to_bytes(self.layout.n_bytes, "big")
+
+    def _smp_one(self, codes: list[int], words: Iterator[int]) -> bytes:
+        d, layout = len(codes), self.layout
+        if self.sampling is not None:
+            chosen = [weighted_one(self.sampling, words)]
+        else:
+            chosen = []
+            for last in range(d - self.n_sampled, d):
+                pick = uniform_one(last + 1, words)
+                chosen.append(last if pick in chosen else pick)
+        n_bits = 8 * layout.pair_bytes
+        pairs = []
+        for j in sorted(chosen):
+            field = self.attributes[j].oracle.randomize_one(codes[j], words)
+            pair = j << (n_bits - layout.index_bits)
+            pair |= field << (n_bits - layout.index_bits - layout.widths[j])
+            pairs.append(pair.to_bytes(layout.pair_bytes, "big"))
+        return b"".join(pairs)
+
+
+def _fake_codes(attribute: Attribute, n: int, entropy: Entropy) -> Array:
+    if attribute.prior is None:
+        return uniform(entropy, attribute.oracle.k, n)
+    return weighted(entropy, attribute.prior, n)
+
+
+def _fake_code(attribute: Attribute, words: Iterator[int]) -> int:
+    if attribute.prior is None:
+        return uniform_one(attribute.oracle.k, words)
+    return weighted_one(attribute.prior, words)
