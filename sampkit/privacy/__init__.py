@@ -33,7 +33,7 @@ _HOME = {
     "LDPSchema": "_schema",
     "LDPTransformer": "_sklearn",
     "LongitudinalAggregator": "_longitudinal",
-    "LongitudinalClient": "_longitudinal",
+    "LongitudinalClient": "_longitudinal_client",
     "MeanOracle": "_means",
     "PrivacyAccountant": "_accounting",
     "PrivacyWarning": "_protocol",

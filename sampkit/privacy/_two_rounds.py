@@ -16,6 +16,7 @@ from typing import Any
 
 from sampkit.privacy._exact import GRID, LARGEST_EPSILON, exp_down, grid_ceil, grid_floor
 from sampkit.privacy._protocol import Oracle, require_signal
+from sampkit.privacy._validation import check_choice, check_epsilon, check_integer, shown
 from sampkit.privacy.oracles import PROTOCOLS
 from sampkit.privacy.oracles.grr import KeptCategory
 from sampkit.privacy.oracles.hashing import LocalHash
@@ -192,3 +193,105 @@ def bit_flip(n_bits: int, permanent: float) -> TwoRounds:
     """dBitFlip: one round of SUE on the device's own buckets."""
     memo = PROTOCOLS["sue"](n_bits, permanent)
     return TwoRounds(memo, None, memo)
+
+
+# --- what client and server agree on ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A longitudinal collection: its parameters, checked, and the rounds they resolve to.
+
+    Parameters
+    ----------
+    protocol : str
+        Resolved: never 'l-adaptive'.
+    k : int
+        Number of categories.
+    permanent : float
+        Budget of a memoised value.
+    first : float or None
+        Budget of a first report; None for 'dbitflip'.
+    n_buckets : int or None
+        Buckets of 'dbitflip'.
+    n_bits : int
+        Buckets that a device of 'dbitflip' answers for.
+    rounds : TwoRounds
+    """
+
+    protocol: str
+    k: int
+    permanent: float
+    first: float | None
+    n_buckets: int | None
+    n_bits: int
+    rounds: TwoRounds
+
+    @property
+    def header(self) -> tuple[int, ...]:
+        """Bits of the public parts that a device keeps for life: its seed, or its buckets."""
+        if self.protocol == "dbitflip":
+            return (32,) * self.n_bits
+        return self.rounds.server.widths[:-1]
+
+    @property
+    def field_bits(self) -> int:
+        """Bits of a report after the header."""
+        return self.rounds.server.widths[-1]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of a report."""
+        return -(-self.n_bits_in_all // 8)
+
+    @property
+    def n_bits_in_all(self) -> int:
+        """Bits of a report before padding."""
+        return sum(self.header) + self.field_bits
+
+    def buckets(self, header: int) -> list[int]:
+        """The buckets of 'dbitflip' that a header names."""
+        return [header >> 32 * i & 0xFFFFFFFF for i in reversed(range(self.n_bits))]
+
+    def parameters(self) -> dict[str, Any]:
+        """What two sides compare."""
+        return {
+            "protocol": self.protocol,
+            "n_categories": self.k,
+            "epsilon_permanent": self.permanent,
+            "epsilon_first": self.first,
+            "n_buckets": self.n_buckets,
+            "n_bits": self.n_bits,
+        }
+
+
+def read_budgets(permanent: Any, first: Any) -> tuple[float, float]:
+    """Both budgets, the first report's below the memoised value's."""
+    outer = check_epsilon(permanent, "epsilon_permanent")
+    inner = check_epsilon(first, "epsilon_first")
+    if inner >= outer:
+        raise ValueError(
+            f"epsilon_first must be < epsilon_permanent, got {shown(first)} and {shown(permanent)}."
+        )
+    return outer, inner
+
+
+def read_plan(
+    protocol: Any, n_categories: Any, permanent: Any, first: Any, n_buckets: Any, n_bits: Any
+) -> Plan:
+    """Check what a user gave, and resolve it."""
+    check_choice("protocol", protocol, (*NAMES, "dbitflip"))
+    k = check_integer("n_categories", n_categories, 2)
+    if protocol == "dbitflip":
+        if first is not None:
+            raise ValueError(f"protocol 'dbitflip' has no epsilon_first, got {shown(first)}.")
+        outer = check_epsilon(permanent, "epsilon_permanent")
+        buckets = check_integer("n_buckets", n_buckets, 2, k)
+        bits = check_integer("n_bits", n_bits, 1, buckets)
+        return Plan(protocol, k, outer, None, buckets, bits, bit_flip(bits, outer))
+    for name, given, default in (("n_buckets", n_buckets, None), ("n_bits", n_bits, 1)):
+        if given != default:
+            raise ValueError(f"{name} belongs to protocol 'dbitflip', got {shown(given)}.")
+    outer, inner = read_budgets(permanent, first)
+    resolved = resolve(protocol, outer, inner, k)
+    return Plan(resolved, k, outer, inner, None, 1, two_rounds(resolved, outer, inner, k))
