@@ -146,7 +146,7 @@ class LDPClient:
         -----
         O(n) times the bits of a report; beyond the result, memory does not grow with n.
         """
-        n, columns = self._columns(X)
+        n, columns = columns_of(X, self.schema.attribute_names)
         reports = np.zeros((n, self.schema.report_nbytes), dtype=np.uint8)
         step = max(min(REPORT_BYTES // self.schema.report_nbytes, REPORT_ROWS), 64)
         for start in range(0, n, RECORD_ROWS):
@@ -163,21 +163,21 @@ class LDPClient:
                 )
         return reports
 
-    def _columns(self, X: Any) -> tuple[int, Any]:
-        """The number of records, and a function that cuts a piece out of column j."""
-        names = self.schema.attribute_names
-        if hasattr(X, "columns") and hasattr(X, "__getitem__"):
-            present = set(X.columns)
-            for name in names:
-                if name not in present:
-                    raise ValueError(f"X has no column {name!r}.")
-            return len(X), lambda j, rows: _piece(X[names[j]], rows)
-        if isinstance(X, (str, bytes, Mapping)) or not isinstance(X, (Sequence, np.ndarray)):
-            raise TypeError(f"X must be a data frame or a 2-d array, got {type(X).__name__}.")
-        table = X if isinstance(X, np.ndarray) else _table(X)
-        if table.ndim != 2 or table.shape[1] != len(names):
-            raise ValueError(f"X must have shape (n, {len(names)}), got {table.shape}.")
-        return len(table), lambda j, rows: table[rows, j]
+
+def columns_of(X: Any, names: Sequence[str]) -> tuple[int, Any]:
+    """The number of records, and a function that cuts a piece out of column j."""
+    if hasattr(X, "columns") and hasattr(X, "__getitem__"):
+        present = set(X.columns)
+        for name in names:
+            if name not in present:
+                raise ValueError(f"X has no column {name!r}.")
+        return len(X), lambda j, rows: _piece(X[names[j]], rows)
+    if isinstance(X, (str, bytes, Mapping)) or not isinstance(X, (Sequence, np.ndarray)):
+        raise TypeError(f"X must be a data frame or a 2-d array, got {type(X).__name__}.")
+    table = X if isinstance(X, np.ndarray) else _table(X)
+    if table.ndim != 2 or table.shape[1] != len(names):
+        raise ValueError(f"X must have shape (n, {len(names)}), got {table.shape}.")
+    return len(table), lambda j, rows: table[rows, j]
 
 
 def _piece(column: Any, rows: slice) -> Any:
