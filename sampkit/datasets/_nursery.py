@@ -76,7 +76,7 @@ def load_nursery(
     codes = np.indices([len(levels) for levels in _LEVELS.values()]).reshape(len(_LEVELS), -1)
     table = pd.DataFrame(
         {
-            name: pd.Categorical.from_codes(code, levels, ordered=True)
+            name: pd.Categorical.from_codes(code, pd.Index(levels), ordered=True)
             for code, (name, levels) in zip(codes, _LEVELS.items(), strict=True)
         }
     )

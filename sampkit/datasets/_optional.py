@@ -261,7 +261,8 @@ def _collapsed(one_hot: pd.DataFrame, name: str) -> pd.Categorical:
     """One categorical column from the columns ``<name>_<category>``."""
     columns = [column for column in one_hot.columns if column.startswith(f"{name}_")]
     categories = [column.removeprefix(f"{name}_") for column in columns]
-    return pd.Categorical.from_codes(one_hot[columns].to_numpy().argmax(axis=1), categories)
+    codes = one_hot[columns].to_numpy().argmax(axis=1)
+    return pd.Categorical.from_codes(codes, pd.Index(categories))
 
 
 def _file_of(loader: str, package: str, version: str, file: str) -> Path:
