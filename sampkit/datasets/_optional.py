@@ -257,7 +257,7 @@ def _read_keel(name: str, columns: list[str]) -> pd.DataFrame:
     return pd.read_csv(path, header=None, names=[*columns, "class"], skipinitialspace=True)
 
 
-def _collapsed(one_hot: pd.DataFrame, name: str) -> pd.Categorical:
+def _collapsed(one_hot: pd.DataFrame, name: str) -> Any:
     """One categorical column from the columns ``<name>_<category>``."""
     columns = [column for column in one_hot.columns if column.startswith(f"{name}_")]
     categories = [column.removeprefix(f"{name}_") for column in columns]
