@@ -247,7 +247,11 @@ class PrivacyAccountant:
         import pandas as pd
 
         columns = ["label", "epsilon", "attributes", "fingerprint"]
-        return pd.DataFrame(self._log, columns=columns)
+        log = {name: [entry[name] for entry in self._log] for name in columns}
+        kinds = {"epsilon": float}
+        return pd.DataFrame(
+            {name: pd.Series(log[name], dtype=kinds.get(name, object)) for name in columns}
+        )
 
     def spend(self, schema: LDPSchema, label: str | None = None) -> None:
         """Book one report under a schema.

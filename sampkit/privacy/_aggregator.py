@@ -171,23 +171,15 @@ class LDPAggregator:
 
     def _lazily(self, reports: Any, on_error: str) -> Tally:
         """Blocks of a dask array to tallies, summed as a tree."""
-        from dask import compute, delayed
+        from sampkit._dask import tree_reduce
 
         if reports.ndim != 2 or reports.dtype != np.uint8:
             raise TypeError(
                 f"reports must be uint8 of shape (n, {self.schema.report_nbytes}), got "
                 f"{reports.dtype} {reports.shape}."
             )
-        count = delayed(_tally_of, pure=False)
-        parts = [
-            count(block, self.schema, on_error)
-            for block in reports.rechunk({1: -1}).to_delayed().ravel().tolist()
-        ]
-        add = delayed(Tally.add, pure=False)
-        while len(parts) > 1:
-            pairs = [add(a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
-            parts = pairs + parts[2 * len(pairs) :]
-        return compute(parts[0])[0] if parts else Tally(self.schema)
+        counted = tree_reduce(reports, _tally_of, Tally.add, self.schema, on_error)
+        return Tally(self.schema) if counted is None else counted
 
     def merge(self, other: LDPAggregator) -> LDPAggregator:
         """Add the counts of another aggregator under the same schema.

@@ -29,7 +29,8 @@ def joint_channel(
         width = sum(math.prod(columns[j] for j in subset) for subset in chosen)
     else:
         width = math.prod(columns)
-    if math.prod(k) * width > LARGEST:
+    inputs = max(attribute.oracle.n_inputs for attribute in attributes)
+    if max(math.prod(k), inputs) * width > LARGEST:
         raise ValueError(
             f"channel() would have {math.prod(k)} x {width} entries; at most 2**20 are made."
         )

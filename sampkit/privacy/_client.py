@@ -186,10 +186,16 @@ def _piece(column: Any, rows: slice) -> Any:
 
 def _table(rows: Sequence[Any]) -> Array:
     """A list of records as an array of objects: NumPy would turn mixed labels into strings."""
-    try:
-        return np.array([list(row) for row in rows], dtype=object)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be records of equal length: {shown(str(error))}.") from None
+    for row in rows:
+        if isinstance(row, (str, bytes)) or not isinstance(row, (Sequence, np.ndarray)):
+            raise TypeError(f"X must hold sequences of categories, got {type(row).__name__}.")
+    lengths = {len(row) for row in rows}
+    if len(lengths) > 1:
+        raise ValueError(f"X must be records of equal length, got lengths {shown(lengths)}.")
+    table = np.empty((len(rows), *lengths) if lengths else (0, 0), dtype=object)
+    for i, row in enumerate(rows):
+        table[i] = list(row)
+    return table
 
 
 # --- the engine: codes -> reports, the same for every protocol ----------------------------------

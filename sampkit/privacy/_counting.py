@@ -124,7 +124,7 @@ class Counter:
         index = self._index(pairs)
         if index.size and int(index.max()) >= len(self.oracles):
             return None
-        by_report = index.reshape(len(rows), -1)
+        by_report = index.reshape(-1, self.layout.n_pairs)
         if not (by_report[:, 1:] > by_report[:, :-1]).all():
             return None
         order = np.argsort(index, kind="stable")
@@ -179,16 +179,17 @@ class Counter:
             return valid
         pairs = rows.reshape(-1, self.layout.pair_bytes)
         index = self._index(pairs)
-        valid: Any = index < len(self.oracles)
+        pair_is_good = index < len(self.oracles)
         for j, (oracle, offset) in enumerate(zip(self.oracles, self.layout.offsets, strict=True)):
             at = np.flatnonzero(index == j)
             part = pairs[at]
             good = padding_is_clear(part, offset + self.layout.widths[j])
             _require(good, oracle.valid(read_field(part, offset, oracle)))
-            valid[at] = good
-        by_report = index.reshape(len(rows), -1)
+            pair_is_good[at] = good
+        by_report = index.reshape(-1, self.layout.n_pairs)
         ascending = (by_report[:, 1:] > by_report[:, :-1]).all(axis=1)
-        return valid.reshape(len(rows), -1).all(axis=1) & ascending
+        every_pair = np.asarray(pair_is_good.reshape(-1, self.layout.n_pairs).all(axis=1))
+        return every_pair & ascending
 
 
 def _require(valid: Any, field: Any) -> None:

@@ -143,9 +143,9 @@ def weighted(entropy: Entropy, numerators: Sequence[int], n: int) -> npt.NDArray
 
 def word_stream(entropy: Entropy, n: int) -> Iterator[int]:
     """32-bit words without end, fetched n at a time."""
-    unpack = struct.Struct(f"<{n}I").unpack
+    form = f"<{n}I"
     while True:
-        yield from unpack(entropy(4 * n))
+        yield from struct.unpack(form, entropy(4 * n))
 
 
 def uniform_one(k: int, words: Iterator[int]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.privacy._channel import LARGEST
 from sampkit.privacy._exact import entropy_of
 from sampkit.privacy._protocol import Array, Floats
 from sampkit.privacy._validation import (
@@ -197,9 +198,9 @@ class FrequencyOracle:
         ValueError
             More than 2^20 entries, or 'she'.
         """
-        if self._oracle.n_reports * self.n_categories > 1 << 20 and self.protocol != "she":
+        rows, columns = self._oracle.n_inputs, self._oracle.n_reports
+        if rows * columns > LARGEST and self.protocol != "she":
             raise ValueError(
-                f"channel() would have {self.n_categories} x {self._oracle.n_reports} entries; "
-                "at most 2**20 are made."
+                f"channel() would have {rows} x {columns} entries; at most 2**20 are made."
             )
         return self._oracle.channel()

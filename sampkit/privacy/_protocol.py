@@ -81,6 +81,11 @@ class Oracle(ABC):
         """Columns of `channel`, known before it is made."""
         return self.k
 
+    @property
+    def n_inputs(self) -> int:
+        """Rows of `channel`: the values, except where only their hash is reported."""
+        return self.k
+
     # --- reports ---
 
     @property

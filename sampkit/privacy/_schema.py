@@ -146,7 +146,7 @@ class LDPSchema:
             "prior": prior,
             "weights": weights,
             "sampling_probabilities": sampling_probabilities,
-            "n_sampled": None if isinstance(n_sampled, int) and n_sampled == 1 else n_sampled,
+            "n_sampled": None if check_integer("n_sampled", n_sampled, 1) == 1 else n_sampled,
         }
         _check_options(parsed, solution, protocol, self.privacy_unit, options)
         self.sampling: tuple[int, ...] | None = None

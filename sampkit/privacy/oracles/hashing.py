@@ -61,6 +61,10 @@ class LocalHash(Oracle):
     def n_reports(self) -> int:
         return self.g
 
+    @property
+    def n_inputs(self) -> int:
+        return self.g
+
     def channel(self) -> Floats:
         """The channel of the hashed value, (g, g): seeds are public and independent of it."""
         channel = np.full((self.g, self.g), (GRID - self.keep) / GRID / self.g)
