@@ -43,6 +43,8 @@ _HOME = {
     "iterative_bayesian_update": "_likelihood",
     "longitudinal_probabilities": "_longitudinal",
     "mle_frequencies": "_joint_likelihood",
+    "plot_attack": "_display",
+    "plot_budget": "_display",
     "plot_frequencies": "_display",
     "project_simplex": "_likelihood",
     "rsfd_epsilon": "_accounting",
