@@ -112,7 +112,7 @@ def rsfd_epsilon(
     >>> from sampkit.privacy import rsfd_epsilon
     >>> published = math.log(2 * (math.e - 1) + 1)  # what epsilon = 1 becomes for two attributes
     >>> round(rsfd_epsilon([2, 100], published, "grr"), 6), round(published, 6)
-    (1.249707, 1.489881)
+    (1.249707, 1.48988)
     """
     sizes = [check_integer("domain_sizes", k, 2) for k in domain_sizes]
     if len(sizes) < 2:

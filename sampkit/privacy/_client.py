@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sampkit.privacy._exact import (
     weighted_one,
     word_stream,
 )
-from sampkit.privacy._protocol import Array
+from sampkit.privacy._protocol import Array, Oracle
 from sampkit.privacy._reports import Rows, write_bits, write_field
 from sampkit.privacy._schema import LDPSchema
 from sampkit.privacy._solutions import Attribute
@@ -70,9 +70,7 @@ class LDPClient:
         self.secure = random_state is None
         self._entropy = entropy_of(random_state)
         self._codes = [LabelCodes(a.name, a.categories) for a in schema.attributes]
-        self._tables = [
-            (a.name, codes) for a, codes in zip(schema.attributes, self._codes, strict=True)
-        ]
+        self._tables = [(codes.name, codes.table) for codes in self._codes]
         self._engine = Engine(schema)
 
     def __reduce__(self) -> Any:
@@ -104,14 +102,17 @@ class LDPClient:
         return self._engine.one(self._one(record), self._entropy)
 
     def _one(self, record: Any) -> list[int]:
+        """Codes of a record: the quick way, and the thorough one for whatever it stumbles over."""
         if isinstance(record, (dict, Mapping)):  # the former is quicker to tell
             try:
-                return [codes.one(record[name]) for name, codes in self._tables]
-            except KeyError:
-                missing = next(name for name, _ in self._tables if name not in record)
-                raise ValueError(f"the record has no attribute {missing!r}.") from None
+                return [table[record[name]] for name, table in self._tables]
+            except (KeyError, TypeError):
+                for codes in self._codes:
+                    if codes.name not in record:
+                        raise ValueError(f"the record has no attribute {codes.name!r}.") from None
+                return [codes.one(record[codes.name]) for codes in self._codes]
         if isinstance(record, (str, bytes, bytearray)) or not isinstance(
-            record, (Sequence, np.ndarray)
+            record, (list, tuple, Sequence, np.ndarray)
         ):
             raise TypeError(
                 f"a record must be a dict or a sequence of categories, got {type(record).__name__}."
@@ -120,7 +121,10 @@ class LDPClient:
             raise ValueError(
                 f"a record must have {len(self._codes)} categories, got {len(record)}."
             )
-        return [codes.one(value) for codes, value in zip(self._codes, record, strict=True)]
+        try:
+            return [table[v] for (_, table), v in zip(self._tables, record, strict=True)]
+        except (KeyError, TypeError):
+            return [codes.one(v) for codes, v in zip(self._codes, record, strict=True)]
 
     def privatize_many(self, X: Any) -> Rows:
         """Randomise many records.
@@ -224,6 +228,16 @@ class _Run:
         return int.from_bytes(drawn, "big") >> (-self.width % 8)
 
 
+class _Step(NamedTuple):
+    """What a single record needs to know of a field, looked up once."""
+
+    number: int
+    oracle: Oracle
+    prior: tuple[int, ...] | None
+    verbatim: bool  # whether a fake category is the report as it is
+    shift: int  # of the field in the report
+
+
 class Engine:
     """What a client does once labels are codes; holds no randomness."""
 
@@ -236,13 +250,28 @@ class Engine:
         d = len(self.attributes)
         unary = [isinstance(a.oracle, UnaryBits) for a in self.attributes]
         self.runs = tuple(self._runs()) if self.solution != "smp" else ()
-        self.n_bits = 8 * self.layout.n_bytes
         # RS+FD: fields without a true bit unless they are the sampled one are handled together
         self.zero = np.array([a.fake == "zero" for a in self.attributes])
         self.others = [j for j in range(d) if not (self.zero[j] and unary[j])]
         self.offsets = np.array(self.layout.offsets)
         self.hot = np.array([getattr(a.oracle, "hot", 0) for a in self.attributes], dtype=np.uint32)
-        self.n_words = 4 * d + 4
+        n_bits = 8 * self.layout.pair_bytes
+        self.n_words = 2 * d + 4  # enough for most reports; more are fetched when they run out
+        self.run_steps = [(run, n_bits - run.offset - run.width) for run in self.runs]
+        all_steps = [
+            _Step(
+                j,
+                attribute.oracle,
+                attribute.prior,
+                attribute.fake == "category",
+                n_bits - offset - width,
+            )
+            for j, (attribute, offset, width) in enumerate(
+                zip(self.attributes, self.layout.offsets, self.layout.widths, strict=True)
+            )
+        ]
+        self.steps = [all_steps[j] for j in self.others]
+        self.steps_if_sampled = {j: [all_steps[j], *self.steps] for j in range(d) if self.zero[j]}
 
     def _runs(self) -> Iterator[_Run]:
         fields = zip(self.attributes, self.layout.offsets, strict=True)
@@ -341,26 +370,25 @@ class Engine:
         words = word_stream(entropy, self.n_words)
         if self.solution == "smp":
             return self._smp_one(codes, words)
-        report, n_bits, offsets = 0, self.n_bits, self.layout.offsets
-        for run in self.runs:
-            report |= run.one(entropy) << (n_bits - run.offset - run.width)
-        if self.solution == "spl":
-            sampled, fields = -1, self.others
-        else:
+        report = 0
+        for run, shift in self.run_steps:
+            report |= run.one(entropy) << shift
+        sampled, steps = -1, self.steps
+        if self.solution == "rsfd":
             sampled = uniform_one(len(codes), words)
-            fields = [sampled, *self.others] if self.zero[sampled] else self.others
-        for j in fields:
-            attribute, code = self.attributes[j], codes[j]
-            oracle, fake = attribute.oracle, sampled not in (-1, j)
-            if fake:
-                code = _fake_code(attribute, words)
+            steps = self.steps_if_sampled.get(sampled, steps)
+        for step in steps:
+            code, oracle = codes[step.number], step.oracle
+            if sampled not in (-1, step.number):
+                code = _fake_code(oracle.k, step.prior, words)
+                if step.verbatim:
+                    report |= code << step.shift
+                    continue
             if isinstance(oracle, UnaryBits):
-                place = n_bits - 1 - offsets[j] - code
+                place = step.shift + oracle.k - 1 - code
                 report = report & ~(1 << place) | (next(words) < oracle.hot) << place
             else:
-                verbatim = fake and attribute.fake == "category"
-                field = code if verbatim else oracle.randomize_one(code, words)
-                report |= field << (n_bits - offsets[j] - self.layout.widths[j])
+                report |= oracle.randomize_one(code, words) << step.shift
         return report.to_bytes(self.layout.n_bytes, "big")
 
     def _smp_one(self, codes: list[int], words: Iterator[int]) -> bytes:
@@ -388,7 +416,5 @@ def _fake_codes(attribute: Attribute, n: int, entropy: Entropy) -> Array:
     return weighted(entropy, attribute.prior, n)
 
 
-def _fake_code(attribute: Attribute, words: Iterator[int]) -> int:
-    if attribute.prior is None:
-        return uniform_one(attribute.oracle.k, words)
-    return weighted_one(attribute.prior, words)
+def _fake_code(k: int, prior: tuple[int, ...] | None, words: Iterator[int]) -> int:
+    return uniform_one(k, words) if prior is None else weighted_one(prior, words)

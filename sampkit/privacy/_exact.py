@@ -160,7 +160,12 @@ def uniform_one(k: int, words: Iterator[int]) -> int:
 
 def weighted_one(numerators: Sequence[int], words: Iterator[int]) -> int:
     """One integer that is v with probability ``numerators[v] / 2**32``."""
-    return bisect_right(list(accumulate(numerators)), next(words))
+    return bisect_right(_ends_of(tuple(numerators)), next(words))
+
+
+@lru_cache(maxsize=1024)
+def _ends_of(numerators: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(accumulate(numerators))
 
 
 # --- Bernoulli bits, eight at a time ------------------------------------------------------------
@@ -200,7 +205,7 @@ class BernoulliBytes:
             return self.draw(entropy, n).tobytes()
         places = struct.unpack(f"<{n}H", entropy(2 * n))
         if max(places) < self.owned:
-            return bytes([self.bytes[place] for place in places])
+            return bytes(map(self.bytes.__getitem__, places))
         loose = [i for i, place in enumerate(places) if place >= self.owned]
         drawn = bytearray(self.bytes[place] for place in places)
         for i, byte in zip(

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,19 +13,14 @@ import numpy as np
 
 from sampkit.privacy import _schema_json
 from sampkit.privacy._channel import joint_channel
-from sampkit.privacy._domain import Label, read_domain
-from sampkit.privacy._exact import GRID, grid_weights
-from sampkit.privacy._moments import mean_squared_error, predicted_variance
+from sampkit.privacy._domain import read_domain
+from sampkit.privacy._exact import GRID
+from sampkit.privacy._moments import predicted_variance
 from sampkit.privacy._protocol import Floats, PrivacyWarning
 from sampkit.privacy._reports import Layout
+from sampkit.privacy._resolve import Domain, Resolution, check_options, resolved
 from sampkit.privacy._solutions import (
     KNOWN,
-    WITH_PRIOR,
-    adaptive_rsfd,
-    largest_epsilon,
-    plain_attribute,
-    published_epsilon,
-    rsfd_attribute,
     rsfd_losses,
 )
 from sampkit.privacy._validation import (
@@ -35,10 +29,7 @@ from sampkit.privacy._validation import (
     check_epsilon,
     check_integer,
     check_report_count,
-    shown,
 )
-
-Domain = dict[str, tuple[Label, ...]]
 
 
 class LDPSchema:
@@ -148,15 +139,14 @@ class LDPSchema:
             "sampling_probabilities": sampling_probabilities,
             "n_sampled": None if check_integer("n_sampled", n_sampled, 1) == 1 else n_sampled,
         }
-        _check_options(parsed, solution, protocol, self.privacy_unit, options)
-        self.sampling: tuple[int, ...] | None = None
-        self.n_sampled = 1
+        check_options(parsed, solution, protocol, self.privacy_unit, options)
         if solution == "auto":
             self._become_best(parsed, protocol, options)
-        elif solution == "rsfd":
-            self._resolve_rsfd(parsed, protocol, prior)
         else:
-            self._resolve_plain(parsed, solution, protocol, options)
+            self._take(resolved(
+                parsed, self.epsilon, solution, protocol, self.privacy_unit, self.calibration,
+                options,
+            ))  # fmt: skip
         self._warn()
 
     # --- resolution ---
@@ -187,65 +177,13 @@ class LDPSchema:
             raise ValueError(refused or f"no solution knows protocol {protocol!r} here.")
         self.__dict__.update(min(candidates, key=lambda schema: schema.expected_mse(1)).__dict__)
 
-    def _resolve_plain(
-        self, domain: Domain, solution: str, protocol: str, options: dict[str, Any]
-    ) -> None:
-        self.solution, d, by_record = solution, len(domain), self.privacy_unit == "tuple"
-        self.calibration = "exact"
-        local: list[float] = [self.epsilon] * d
-        if solution == "smp":
-            if options["n_sampled"] is not None:
-                self.n_sampled = check_integer("n_sampled", options["n_sampled"], 1, d)
-            if options["sampling_probabilities"] is not None:
-                shares = check_distribution(
-                    "sampling_probabilities", options["sampling_probabilities"], d, zeros=False
-                )
-                self.sampling = grid_weights(shares)
-            if by_record:
-                local = [self.epsilon / self.n_sampled] * d
-            self.epsilon_local: Any = local[0]
-        elif options["weights"] is not None:
-            local = [self.epsilon * w for w in _shares(options["weights"], d)]
-            self.epsilon_local = np.array(local)
-        else:
-            self.epsilon_local = self.epsilon / d if by_record else self.epsilon
-            local = [self.epsilon_local] * d
-        self.attributes = tuple(
-            plain_attribute(name, categories, protocol, budget)
-            for (name, categories), budget in zip(domain.items(), local, strict=True)
-        )
-
-    def _resolve_rsfd(self, domain: Domain, protocol: str, prior: Any) -> None:
-        self.solution, d = "rsfd", len(domain)
-        sizes = [len(categories) for categories in domain.values()]
-        priors = _read_prior(prior, domain)
-        paper = published_epsilon(self.epsilon, d)
-
-        def local(pattern: Sequence[str]) -> float:
-            if self.calibration == "paper":
-                return paper
-            if self.privacy_unit == "tuple":
-                return self.epsilon
-            return largest_epsilon(
-                lambda e: rsfd_losses(pattern, sizes, e, priors, 1), self.epsilon, paper
-            )
-
-        if protocol == "adaptive":
-            by_attribute = self.calibration == "exact" and self.privacy_unit == "attribute"
-            pattern = adaptive_rsfd(
-                domain,
-                local,
-                paper if by_attribute else local(()),
-                lambda resolved: mean_squared_error(resolved, 1, [1.0] * d),
-                fixed=not by_attribute,
-            )
-        else:
-            pattern = (protocol,) * d
-        self.epsilon_local = local(pattern)
-        self.attributes = tuple(
-            rsfd_attribute(name, categories, chosen, self.epsilon_local, law)
-            for (name, categories), chosen, law in zip(domain.items(), pattern, priors, strict=True)
-        )
+    def _take(self, resolution: Resolution) -> None:
+        self.solution = resolution.solution
+        self.calibration = resolution.calibration
+        self.epsilon_local = resolution.epsilon_local
+        self.attributes = resolution.attributes
+        self.sampling = resolution.sampling
+        self.n_sampled = resolution.n_sampled
 
     def _warn(self) -> None:
         worst = max(self.epsilon_tuple, self.epsilon_attribute)
@@ -464,62 +402,3 @@ class LDPSchema:
             f"LDPSchema({{{sizes}{more}}}, epsilon={self.epsilon!r}, solution={self.solution!r}, "
             f"privacy_unit={self.privacy_unit!r})"
         )
-
-
-# --- what may be combined with what -------------------------------------------------------------
-
-_OPTION_OF = {
-    "prior": "rsfd",
-    "weights": "spl",
-    "sampling_probabilities": "smp",
-    "n_sampled": "smp",
-}
-
-
-def _check_options(
-    domain: Domain, solution: str, protocol: str, unit: str, options: dict[str, Any]
-) -> None:
-    accepted = KNOWN.get(solution) or tuple(dict.fromkeys(sum(KNOWN.values(), ())))
-    check_choice("protocol", protocol, accepted)
-    if solution == "rsfd" and len(domain) < 2:
-        raise ValueError(
-            f"solution 'rsfd' needs a domain of at least 2 attributes, got {len(domain)}."
-        )
-    for name, of in _OPTION_OF.items():
-        if options[name] is not None and solution not in (of, "auto"):
-            raise ValueError(
-                f"{name} belongs to solution {of!r}, got {name}={shown(options[name])} with "
-                f"solution {solution!r}."
-            )
-    if options["prior"] is not None and protocol not in WITH_PRIOR:
-        raise ValueError(
-            f"prior is for the protocols {', '.join(map(repr, WITH_PRIOR))}, got protocol "
-            f"{protocol!r}."
-        )
-    if options["prior"] is None and protocol == "matched":
-        raise ValueError("protocol 'matched' needs a prior, got prior=None.")
-    if options["weights"] is not None and unit != "tuple":
-        raise ValueError(f"weights need privacy_unit='tuple', got {unit!r}.")
-    if options["sampling_probabilities"] is not None and options["n_sampled"] is not None:
-        raise ValueError(
-            f"sampling_probabilities need n_sampled=1, got n_sampled={shown(options['n_sampled'])}."
-        )
-
-
-def _shares(weights: Any, d: int) -> list[float]:
-    w = np.asarray(weights, dtype=np.float64)
-    if w.shape != (d,) or not (np.isfinite(w) & (w > 0)).all():
-        raise ValueError(f"weights must be {d} finite numbers > 0, got {shown(weights)}.")
-    return (w / w.sum()).tolist()
-
-
-def _read_prior(prior: Any, domain: Domain) -> list[tuple[int, ...] | None]:
-    if prior is None:
-        return [None] * len(domain)
-    laws = list(prior)
-    if len(laws) != len(domain):
-        raise ValueError(f"prior must have {len(domain)} vectors, got {len(laws)}.")
-    return [
-        grid_weights(check_distribution(f"prior[{j}]", law, len(categories), zeros=False))
-        for j, (law, categories) in enumerate(zip(laws, domain.values(), strict=True))
-    ]
