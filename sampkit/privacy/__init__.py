@@ -8,10 +8,12 @@ How the rooms fit together, from the ground up::
                 and how a budget becomes an oracle)
     oracles/    one small file per protocol; `oracles.PROTOCOLS` is the table of all of them
     _solutions  how many attributes share a budget: SPL, SMP, RS+FD, and their calibration
+    _resolve    what a user asks of a schema -> budgets, protocols, numerators
     _schema     `LDPSchema`: what devices and server agree on; a tuple of `Attribute`
                 (name, categories, oracle, fake data), as JSON
     _reports    layout v1: fields of bits <-> rows of bytes
-    _client     records -> bytes       _aggregator  bytes -> integer counts, merged exactly
+    _engine     codes -> reports       _client      records -> codes -> bytes
+    _counting   reports -> counts      _aggregator  bytes from anywhere -> counts, merged exactly
     _estimate   counts -> frequencies with intervals (an affine map and its variance)
     _accounting what it costs: closed forms, enumeration, the accountant
 
