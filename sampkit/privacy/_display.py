@@ -70,8 +70,8 @@ def plot_frequencies(table: pd.DataFrame, ax: Any = None, truth: Any = None) -> 
         ax.plot(true, place, "|", color=ORANGE, ms=11, mew=2, label="truth")
     ax.axvline(0, color=GREY, lw=0.8, zorder=0)
     ax.set_yticks(np.arange(len(labels)), labels)
-    for at in headers:
-        ax.get_yticklabels()[at].set_fontweight("bold")
+    for at, label in enumerate(ax.get_yticklabels()):  # none where axes share those of another
+        label.set_fontweight("bold" if at in headers else "normal")
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="frequency", ylim=(len(labels) - 0.4, -0.6))
     ax.legend(loc="best", frameon=False)

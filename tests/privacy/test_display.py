@@ -65,6 +65,14 @@ def test_given_axes_are_used(table):
     assert plot_budget(PrivacyAccountant(1.0), ax) is ax
 
 
+def test_shared_axes(table):
+    _, axes = matplotlib.pyplot.subplots(1, 2, sharey=True)
+    for ax in axes:
+        plot_frequencies(table, ax)
+    bold = [label.get_text() for label in axes[0].get_yticklabels() if label.get_weight() == "bold"]
+    assert bold == ["colour", "fits"]
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
