@@ -184,7 +184,20 @@ def exact_epsilon(schema: LDPSchema) -> dict[int, float]:
 
 
 class BudgetExceededError(ValueError):
-    """A collection would cost more than is left; nothing was booked."""
+    """A collection would cost more than is left; nothing was booked.
+
+    Examples
+    --------
+    >>> from sampkit.privacy import BudgetExceededError, LDPSchema, PrivacyAccountant
+    >>> accountant = PrivacyAccountant(epsilon=1.5)
+    >>> schema = LDPSchema([3, 4], epsilon=1.0)
+    >>> accountant.spend(schema)
+    >>> try:
+    ...     accountant.spend(schema)
+    ... except BudgetExceededError:
+    ...     print(accountant.remaining)
+    0.5
+    """
 
 
 class PrivacyAccountant:
@@ -290,12 +303,28 @@ class PrivacyAccountant:
         )
 
     def to_json(self) -> str:
-        """The budget and every spending, as JSON."""
+        """The budget and every spending, as JSON.
+
+        Returns
+        -------
+        str
+            For `from_json`.
+        """
         return json.dumps({"epsilon": self.epsilon, "unit": self.unit, "log": self._log})
 
     @classmethod
     def from_json(cls, text: str) -> PrivacyAccountant:
         """The accountant that `to_json` described.
+
+        Parameters
+        ----------
+        text : str
+            What `to_json` returned.
+
+        Returns
+        -------
+        PrivacyAccountant
+            With the same budget and log.
 
         Raises
         ------

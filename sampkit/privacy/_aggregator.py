@@ -187,6 +187,7 @@ class LDPAggregator:
         Parameters
         ----------
         other : LDPAggregator
+            Under an equal schema; not changed.
 
         Returns
         -------
@@ -216,6 +217,7 @@ class LDPAggregator:
         Parameters
         ----------
         schema : LDPSchema
+            The collection that the counts belong to.
         counts : list of d arrays of int
             Support counts C_v.
         n : int or sequence of d int
@@ -336,6 +338,16 @@ class LDPAggregator:
     @classmethod
     def from_bytes(cls, data: bytes) -> LDPAggregator:
         """The aggregator that `to_bytes` wrote.
+
+        Parameters
+        ----------
+        data : bytes
+            What `to_bytes` returned.
+
+        Returns
+        -------
+        LDPAggregator
+            With the same schema and counts.
 
         Raises
         ------

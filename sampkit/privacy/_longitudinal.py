@@ -101,8 +101,18 @@ class LongitudinalAggregator:
 
     Parameters
     ----------
-    protocol, n_categories, epsilon_permanent, epsilon_first, n_buckets, n_bits
-        As of the `LongitudinalClient` on the devices.
+    protocol : str
+        This and all that follows: as of the `LongitudinalClient` on the devices.
+    n_categories : int
+        Number of categories.
+    epsilon_permanent : float
+        Budget of the permanent round.
+    epsilon_first : float or None, default=None
+        Budget of the first report.
+    n_buckets : int or None, default=None
+        Of 'dbitflip' alone.
+    n_bits : int, default=1
+        Of 'dbitflip' alone.
 
     Attributes
     ----------
@@ -201,6 +211,7 @@ class LongitudinalAggregator:
         Parameters
         ----------
         other : LongitudinalAggregator
+            Of the same collection; not changed.
 
         Returns
         -------

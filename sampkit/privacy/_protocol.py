@@ -36,7 +36,17 @@ Counts = npt.NDArray[np.int64]
 
 
 class PrivacyWarning(UserWarning):
-    """Something is weaker than it looks: the message says what, and by how much."""
+    """Something is weaker than it looks: the message says what, and by how much.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sampkit.privacy import LDPSchema, PrivacyWarning
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     schema = LDPSchema([3, 4], epsilon=1.0, calibration="paper")
+    >>> issubclass(caught[0].category, PrivacyWarning)
+    True
+    """
 
 
 @dataclass(frozen=True)

@@ -367,6 +367,7 @@ class LDPSchema:
         Parameters
         ----------
         text : str
+            What `to_json` returned.
 
         Returns
         -------

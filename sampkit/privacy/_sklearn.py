@@ -172,6 +172,7 @@ class LDPTransformer(OneToOneFeatureMixin, TransformerMixin, _CategoricalInput):
         Parameters
         ----------
         X : data frame or array-like of shape (n, d)
+            Categories of the domain seen at fit.
 
         Returns
         -------
