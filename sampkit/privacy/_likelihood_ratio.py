@@ -38,6 +38,10 @@ class Support(ABC):
     def adjoint(self, u: Floats) -> Floats:
         """``sum_i u_i S_v(y_i)``, shape (k,)."""
 
+    @abstractmethod
+    def dense(self) -> Floats:
+        """S written out, shape (n, k): for few reports at a time."""
+
 
 @dataclass(frozen=True)
 class TableSupport(Support):
@@ -80,6 +84,13 @@ class TableSupport(Support):
             ]
         )
 
+    def dense(self) -> Floats:
+        if self.tables is None:
+            return np.eye(self.k)[self.columns[0]]
+        return np.hstack(
+            [table.T[column] for column, table in zip(self.columns, self.tables, strict=True)]
+        )
+
 
 @dataclass(frozen=True)
 class HashSupport(Support):
@@ -100,6 +111,9 @@ class HashSupport(Support):
 
     def adjoint(self, u: Floats) -> Floats:
         return np.array([u[self._supports(v)].sum() for v in range(self.oracle.k)])
+
+    def dense(self) -> Floats:
+        return np.stack([self._supports(v) for v in range(self.oracle.k)], axis=1).astype(float)
 
 
 @singledispatch

@@ -32,7 +32,7 @@ def checked_rows(schema: LDPSchema, reports: Any) -> tuple[list[Rows], LDPAggreg
     else:
         pieces = list(reports)
     blobs = [piece for piece in pieces if not isinstance(piece, np.ndarray)]
-    if len(blobs) == len(pieces):  # single reports are one matrix together
+    if blobs and len(blobs) == len(pieces):  # single reports are one matrix together
         pieces = [b"".join(blobs)]
     server = LDPAggregator(schema).partial_fit(pieces)
     n_bytes = schema.report_nbytes
@@ -63,9 +63,15 @@ def attribute_symbols(schema: LDPSchema, matrices: list[Rows], j: int) -> Iterat
         for piece in chunks(len(rows), rows_per_chunk(schema.report_nbytes + SYMBOL_BYTES)):
             part = np.asarray(rows[piece])
             if schema.solution == "smp":
-                part = part.reshape(-1, schema.layout.pair_bytes)
-                index = part[:, 0].astype(np.uint16)
-                if schema.layout.index_bits == 16:
-                    index = index << np.uint16(8) | part[:, 1]
-                part = part[index == j]
+                pairs, index = sampled_pairs(schema, part)
+                part = pairs[index == j]
             yield read_field(part, offset, attribute.oracle)
+
+
+def sampled_pairs(schema: LDPSchema, rows: Rows) -> tuple[Rows, Array]:
+    """SMP: pairs of index and field, n_sampled after one another per report, and their indices."""
+    pairs = rows.reshape(-1, schema.layout.pair_bytes)
+    index = pairs[:, 0].astype(np.uint16)
+    if schema.layout.index_bits == 16:
+        index = index << np.uint16(8) | pairs[:, 1]
+    return pairs, index
