@@ -200,8 +200,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("the best guess at the sampled attribute, % (a blind one: 11.1)")
     for name in ("adult", "nursery"):
         for epsilon in (1.0, 10.0):
-            found = [f"{p} {attack(name, epsilon, p):.1f}" for p in PROTOCOLS[:-1]]
-            print(f"  {name} epsilon {epsilon:g}: {', '.join(found)}")
+            right = [f"{p} {attack(name, epsilon, p):.1f}" for p in PROTOCOLS[:-1]]
+            print(f"  {name} epsilon {epsilon:g}: {', '.join(right)}")
     prior = [c / c.sum() for c in marginals("adult")]
     for label, e in BUDGETS.items():
         print(
