@@ -126,7 +126,7 @@ def _truthful_records(
         users += n
         counting = isinstance(piece, np.ndarray) and piece.dtype.kind in "iu"
         direct = counting and all(table.counting for table in tables)
-        for rows in chunks(n, CHUNK):
+        for rows in chunks(n, max(CHUNK, len(tables) * max(schema.domain_sizes))):
             if direct and schema.solution == "rsfd":
                 _count_codes(holders, piece[rows], tables, rng)
             else:
@@ -140,16 +140,22 @@ def _count_codes(
 ) -> None:
     """RS+FD on a matrix of codes: one draw, one look-up and one place in a histogram per user."""
     n, d = codes.shape
-    sizes = np.array([len(held) for held in holders])
-    if (codes.max(axis=0) >= sizes).any() or (codes.dtype.kind == "i" and codes.min() < 0):
+    sizes = np.array([held.size for held in holders])
+    # all entries together first: a maximum per column takes longer than everything below
+    beyond = codes.max() >= sizes.min() and (codes.max(axis=0) >= sizes).any()
+    if beyond or (codes.dtype.kind == "i" and codes.min() < 0):
         for table, column in zip(tables, codes.T, strict=True):
             table.many(column)  # says which attribute and which value
     sampled = rng.integers(d, size=n, dtype=np.uint8 if d <= 256 else np.uint16)
-    place = codes[np.arange(n), sampled].astype(np.int64)
-    place += np.concatenate([[0], np.cumsum(sizes)[:-1]])[sampled]
-    counts = np.bincount(place, minlength=int(sizes.sum()))
-    for held, part in zip(holders, np.split(counts, np.cumsum(sizes)[:-1]), strict=True):
-        held += part
+    place = np.arange(0, n * d, d)
+    place += sampled
+    code = codes.reshape(-1).take(place)
+    widest = int(sizes.max())
+    np.multiply(sampled, widest, out=place, dtype=np.int64)
+    np.add(place, code, out=place, casting="unsafe")
+    counts = np.bincount(place, minlength=d * widest).reshape(d, widest)
+    for held, row in zip(holders, counts, strict=True):
+        held += row[: held.size]
 
 
 def _count_columns(
@@ -226,12 +232,10 @@ def _reported(
     law: Floats = np.full(holders.size, 1 / holders.size) if prior is None else prior
     if attribute.fake == "random":
         return reports_of(attribute.oracle, holders + rng.multinomial(others, law), rng)
+    if attribute.fake == "zero":  # to a bit, no value and another value are the same
+        return _supported(attribute.oracle, holders, users - holders, rng)
     raw = reports_of(attribute.oracle, holders, rng)
-    if attribute.fake == "category":
-        raw = raw + rng.multinomial(others, law)
-    elif attribute.fake == "zero":
-        raw = raw + rng.binomial(others, float(attribute.oracle.q), holders.size)
-    return raw
+    return raw + rng.multinomial(others, law) if attribute.fake == "category" else raw
 
 
 @singledispatch
@@ -251,8 +255,11 @@ def _(oracle: KeptCategory, holders: Counts, rng: np.random.Generator) -> Counts
 @reports_of.register(UnaryBits)
 @reports_of.register(LocalHash)
 def _(oracle: UnaryBits | LocalHash, holders: Counts, rng: np.random.Generator) -> Counts:
+    return _supported(oracle, holders, holders.sum() - holders, rng)
+
+
+def _supported(oracle: Oracle, holders: Counts, others: Counts, rng: np.random.Generator) -> Counts:
     """Values are supported independently: by holders with p, by everybody else with q."""
-    others = holders.sum() - holders
     return rng.binomial(holders, float(oracle.p)) + rng.binomial(others, float(oracle.q))
 
 
