@@ -127,18 +127,30 @@ def _truthful_records(
         counting = isinstance(piece, np.ndarray) and piece.dtype.kind in "iu"
         direct = counting and all(table.counting for table in tables)
         for rows in chunks(n, max(CHUNK, len(tables) * max(schema.domain_sizes))):
-            if direct and schema.solution == "rsfd":
-                _count_codes(holders, piece[rows], tables, rng)
+            if direct and schema.solution != "spl" and schema.n_sampled == 1:
+                _count_codes(holders, piece[rows], tables, _sampled(schema, rows, rng))
             else:
                 codes = [table.many(columns(j, rows)) for j, table in enumerate(tables)]
                 _count_columns(holders, codes, schema, rng)
     return holders, users
 
 
+def _sampled(schema: LDPSchema, rows: slice, rng: np.random.Generator) -> npt.NDArray[Any]:
+    """The one attribute that each user reports on, or the true one among fake data."""
+    n, d = rows.stop - rows.start, len(schema.attributes)
+    if schema.sampling is None:
+        return rng.integers(d, size=n, dtype=np.uint8 if d <= 256 else np.uint16)
+    ends = np.cumsum(np.array(schema.sampling[:-1], dtype=np.int64))
+    return np.searchsorted(ends, rng.integers(GRID, size=n), side="right")
+
+
 def _count_codes(
-    holders: list[Counts], codes: npt.NDArray[Any], tables: list[LabelCodes], rng: Any
+    holders: list[Counts],
+    codes: npt.NDArray[Any],
+    tables: list[LabelCodes],
+    sampled: npt.NDArray[Any],
 ) -> None:
-    """RS+FD on a matrix of codes: one draw, one look-up and one place in a histogram per user."""
+    """A matrix of codes: beside the draw one look-up and one place in a histogram per user."""
     n, d = codes.shape
     sizes = np.array([held.size for held in holders])
     # all entries together first: a maximum per column takes longer than everything below
@@ -146,7 +158,6 @@ def _count_codes(
     if beyond or (codes.dtype.kind == "i" and codes.min() < 0):
         for table, column in zip(tables, codes.T, strict=True):
             table.many(column)  # says which attribute and which value
-    sampled = rng.integers(d, size=n, dtype=np.uint8 if d <= 256 else np.uint16)
     place = np.arange(0, n * d, d)
     place += sampled
     code = codes.reshape(-1).take(place)
@@ -169,11 +180,7 @@ def _count_columns(
         order = rng.random((n, d)).argsort(axis=1)
         takes_part = list((order < schema.n_sampled).T)
     else:
-        if schema.sampling is None:
-            sampled = rng.integers(d, size=n)
-        else:
-            ends = np.cumsum(np.array(schema.sampling[:-1], dtype=np.int64))
-            sampled = np.searchsorted(ends, rng.integers(GRID, size=n), side="right")
+        sampled = _sampled(schema, slice(0, n), rng)
         takes_part = [sampled == j for j in range(d)]
     for held, column, part in zip(holders, codes, takes_part, strict=True):
         held += np.bincount(column[part], minlength=held.size)
