@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -183,6 +185,21 @@ def test_seeds_repeat_and_the_system_does_not():
     assert not make("l-osue", random_state=4).secure
     assert make("l-osue").secure
     assert len({make("l-olh").report(0) for _ in range(5)}) == 5
+
+
+def test_a_device_needs_numpy_alone():
+    code = """
+import sys
+for name in ("pandas", "scipy", "sklearn", "dask", "matplotlib"):
+    sys.modules[name] = None
+from sampkit.privacy import LongitudinalClient
+for protocol in ("l-grr", "l-sue", "l-osue", "l-oue", "l-soue", "l-olh", "l-adaptive"):
+    client = LongitudinalClient(protocol, 9, 2.0, 1.0)
+    client.report(3)
+    LongitudinalClient(protocol, 9, 2.0, 1.0, client.state).report(4)
+LongitudinalClient("dbitflip", 9, 2.0, n_buckets=3).report(1)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_layout_of_reports():
