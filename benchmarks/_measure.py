@@ -25,6 +25,7 @@ class Case:
     output_bytes: Callable[[Any], int] | None = None  # of the result, for the memory column
     input_bytes: int = 0
     size: float | None = None  # what the time grows with, for a row of a growth table
+    peer_share: float = 1.0  # of the work, for a slow peer of linear time; its seconds are scaled
 
 
 def cpu_and_wall(call: Call) -> tuple[float, float]:
@@ -60,7 +61,9 @@ def measure(case: Case) -> dict[str, Any]:
     row: dict[str, Any] = {"case": case.name, "peer": case.peer_name}
     row["cpu_s"], row["wall_s"] = (min(t[i] for t in ours) for i in (0, 1))
     if peer:
-        row["peer_cpu_s"], row["peer_wall_s"] = (min(t[i] for t in peer) for i in (0, 1))
+        row["peer_cpu_s"], row["peer_wall_s"] = (
+            min(t[i] for t in peer) / case.peer_share for i in (0, 1)
+        )
         row["cpu_ratio"] = row["peer_cpu_s"] / row["cpu_s"]
         row["wall_ratio"] = row["peer_wall_s"] / row["wall_s"]
         row["target"] = case.target

@@ -19,6 +19,7 @@ _SUBMODULES = (
     "metrics",
     "neighbors",
     "over_sampling",
+    "privacy",
     "testing",
     "under_sampling",
 )

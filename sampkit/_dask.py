@@ -379,6 +379,21 @@ def _frame_of(blocks: list[Delayed], meta: Any, divisions: tuple[Any, ...] | Non
         return dd.from_delayed(blocks, meta=meta, divisions=divisions, verify_meta=False)
 
 
+def tree_reduce(X: Any, of_rows: Any, add: Any, *arguments: Any) -> Any:
+    """``of_rows(block, *arguments)`` of all blocks of rows of an array, added two by two.
+
+    None for an array without blocks.
+    """
+    result = delayed(of_rows, pure=False)
+    blocks = X.rechunk({1: -1}).to_delayed().ravel().tolist()
+    parts = [result(block, *arguments) for block in blocks]
+    merge = delayed(add, pure=False)
+    while len(parts) > 1:
+        pairs = [merge(*pair) for pair in zip(parts[::2], parts[1::2], strict=False)]
+        parts = pairs + parts[2 * len(pairs) :]
+    return parts[0].compute() if parts else None
+
+
 # --- what tasks run -----------------------------------------------------------------------------
 
 

