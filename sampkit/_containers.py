@@ -23,10 +23,18 @@ class Dense(Container):
         self.X = X
         self.n_rows, self.n_columns = X.shape
         self.integer = np.full(self.n_columns, X.dtype.kind in "iub")
+        self.spread = X.dtype not in (np.float32, np.float64)
 
     def matrix(self, columns: Index | None = None) -> npt.NDArray[Any]:
         X = self.X if columns is None else self.X[:, columns]
         return as_finite_floats(X)
+
+    def gather(self, rows: Index) -> Container:
+        return Dense(self.X[rows])
+
+    def check_numbers(self, columns: Index | None = None) -> None:
+        if self.X.dtype.kind not in "iub":  # these are finite numbers
+            super().check_numbers(columns)
 
     def limits(self) -> npt.NDArray[np.float64]:
         return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
@@ -60,7 +68,8 @@ class Dense(Container):
             out[start:stop, continuous] = block.astype(out.dtype, copy=False)
         for q, j in enumerate(new.nominal):
             assert new.cells is not None
-            out[:, j] = self.X[new.cells[:, q], j]
+            home = self if new.home is None else new.home
+            out[:, j] = home.X[new.cells[:, q], j]  # type: ignore[attr-defined]
 
 
 class Listed(Dense):
@@ -112,6 +121,12 @@ class Sparse(Container):
         X = self.X if columns is None else self.X[:, columns]
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
 
+    def gather(self, rows: Index) -> Container:
+        return Sparse(self.X[rows])
+
+    def check_numbers(self, columns: Index | None = None) -> None:
+        self.matrix(columns)
+
     def limits(self) -> npt.NDArray[np.float64]:
         return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
 
@@ -132,7 +147,8 @@ class Sparse(Container):
         if not len(new.nominal):
             return new.numbers().asformat("csr")
         assert new.cells is not None
-        columns = self.X.tocsc()
+        home = self if new.home is None else new.home
+        columns = home.X.tocsc()  # type: ignore[attr-defined]
         nominal = [columns[:, [j]][new.cells[:, q]] for q, j in enumerate(new.nominal)]
         continuous = NO_ROWS if new.continuous is None else new.continuous
         blocks = [new.numbers(), *nominal] if len(continuous) else nominal
@@ -153,6 +169,12 @@ class Device(Container):
         X = self.X if columns is None else self.X[:, self.xp.asarray(columns)]
         return validate_device(X)
 
+    def gather(self, rows: Index) -> Container:
+        return Device(self.take(rows))
+
+    def check_numbers(self, columns: Index | None = None) -> None:
+        self.matrix(columns)
+
     def limits(self) -> npt.NDArray[np.float64]:
         return np.tile(value_range(self.X.dtype), (self.n_columns, 1)).T
 
@@ -168,7 +190,8 @@ class Device(Container):
         if len(new.nominal):
             assert new.cells is not None
             nominal = xp.asarray(new.nominal)
-            copied = self.X[xp.asarray(new.cells), nominal[None, :]]
+            home = self if new.home is None else new.home
+            copied = home.X[xp.asarray(new.cells), nominal[None, :]]  # type: ignore[attr-defined]
             rows = xp.concatenate([xp.asarray(rows), copied], axis=1)
             continuous = NO_ROWS if new.continuous is None else new.continuous
             rows = rows[:, xp.asarray(np.argsort(np.append(continuous, new.nominal)))]

@@ -34,6 +34,10 @@ class Frame(Container):
     """What the data-frame libraries share: numbers are stacked column by column."""
 
     names: list[Any]
+    spread = True
+
+    def gather(self, rows: Index) -> Container:
+        return type(self)(self.take(rows))  # type: ignore[call-arg]
 
     def matrix(self, columns: Index | None = None) -> Any:
         wanted = range(self.n_columns) if columns is None else columns.tolist()
@@ -55,7 +59,8 @@ class Frame(Container):
                 columns[j] = self._cast(numbers[q], j)
         for q, j in enumerate(new.nominal.tolist()):
             assert new.cells is not None
-            columns[j] = self._cells(j, new.cells[:, q])
+            home = self if new.home is None else new.home
+            columns[j] = home._cells(j, new.cells[:, q])  # type: ignore[attr-defined]
         return columns
 
     @staticmethod
@@ -112,6 +117,7 @@ class PandasFrame(Frame):
         self.dtypes = list(X.dtypes)
         self.integer = np.array([getattr(d, "kind", "O") in "iub" for d in self.dtypes])
         self.all_sparse = all(isinstance(d, pd.SparseDtype) for d in self.dtypes)
+        self.spread = not (self._one_float_dtype or self.all_sparse)
 
     @property
     def _one_float_dtype(self) -> bool:

@@ -97,7 +97,8 @@ class Container(ABC):
     n_columns: int
     names: Sequence[Any] | None = None
     integer: npt.NDArray[np.bool_]  # columns whose new values have to be whole numbers
-    lazy: ClassVar[bool] = False
+    lazy: ClassVar[bool] = False  # rows are not in memory: as few as possible are computed
+    spread: bool = False  # a matrix of all rows would be a copy: only rows needed are gathered
 
     @abstractmethod
     def matrix(self, columns: Index | None = None) -> Any:
@@ -124,8 +125,13 @@ class Container(ABC):
         return np.tile(value_range(np.dtype(np.float64)), (self.n_columns, 1)).T
 
     def gather(self, rows: Index) -> Container:
-        """A container of the given rows in memory; only a lazy one has to be asked."""
+        """A container of the given rows, in memory; for lazy and spread ones."""
         raise TypeError(f"{type(self).__name__} holds its rows in memory already.")
+
+    def check_numbers(self, columns: Index | None = None) -> None:
+        """Refuse columns that are no finite numbers, one at a time."""
+        for j in range(self.n_columns) if columns is None else columns.tolist():
+            self.matrix(np.array([j], dtype=np.intp))
 
     def level_counts(self, categories: Sequence[Any], target: Target) -> list[Index]:
         """Rows of every level and class, (levels, classes) a column; only asked of a lazy one."""

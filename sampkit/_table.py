@@ -161,28 +161,19 @@ class Table:
         return self.container.matrix()
 
     def source(self, rows: Index, columns: Index | None = None) -> Source:
-        """Numbers of the given rows and columns; a lazy container computes no other rows."""
-        if self.container.lazy:
+        """Numbers of the given rows and columns; no others where all would be a copy."""
+        if self.container.lazy or self.container.spread or columns is not None:
+            if not (len(rows) or self.container.lazy):
+                rows = np.zeros(1, dtype=np.intp)  # stands for none: nothing is asked of it
             local = self.container.gather(rows)
             return Source(local, local.matrix(columns), rows)
-        return Source(self.container, self.matrix if columns is None else self.numbers(columns))
-
-    @cached_property
-    def _parts(self) -> dict[bytes, Any]:
-        return {}
-
-    def numbers(self, columns: Index) -> Any:
-        """All rows of some columns as finite numbers."""
-        key = columns.tobytes()
-        if key not in self._parts:
-            self._parts[key] = self.container.matrix(columns)
-        return self._parts[key]
+        return Source(self.container, self.matrix)
 
     def check_numbers(self, columns: Index | None = None) -> None:
         """Refuse columns that are no numbers; a lazy container is asked for its dtypes alone."""
         if self.container.lazy:
             self.source(NO_ROWS, columns)
-        elif columns is None:
-            self.matrix  # noqa: B018  (validated once, and kept for the work that follows)
+        elif self.container.spread or columns is not None:
+            self.container.check_numbers(columns)
         else:
-            self.numbers(columns)
+            self.matrix  # noqa: B018  (validated once, and kept for the work that follows)

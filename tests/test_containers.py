@@ -703,3 +703,25 @@ def test_a_float_frame_is_copied_once(sampler, make):
     output = len(X_res) * d * 8
     beside = 12 * n * 8  # y, its codes, provenance: a few numbers a row, of the row's thirty
     assert peak < output + beside, f"{(peak - output) / 1e6:.0f} MB beside {output / 1e6:.0f} MB"
+
+
+@pytest.mark.parametrize("kind", ["integers", "mixed frame", "nominal column"])
+def test_only_the_rows_of_the_rare_class_are_held_as_numbers(kind: str) -> None:
+    """Peak beyond input at most 1.25 x output + 16 MB; a float copy of all rows would take 2 x."""
+    rng = np.random.default_rng(0)
+    n, d = 200_000, 30
+    y = np.repeat([1, 0], [1000, n - 1000])
+    whole = rng.integers(100, size=(n, d))
+    X: object = whole
+    sampler = SMOTE(sampling_strategy={1: 2000}, random_state=0)
+    if kind != "integers":
+        X = pd.DataFrame({f"c{j}": whole[:, j] * (1.0 if j % 2 else 1) for j in range(d)})
+    if kind == "nominal column":
+        sampler = SMOTENC(["c0"], sampling_strategy={1: 2000}, random_state=0)
+    tracemalloc.start()
+    try:
+        sampler.fit_resample(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 1.25 * 8 * (n + 1000) * d + 16 * 2**20

@@ -162,7 +162,7 @@ class SyntheticSampler(SeedWeightedSampler):
         return Resampled(None, new, self._described(origin))
 
     def _source(self, table: Table, rows: Index) -> Source:
-        return table.source(rows)
+        return table.source(rows) if self._gathers else Source(table.container, table.matrix)
 
     def _searchers(self) -> None:
         """Set the fitted neighbour searchers."""

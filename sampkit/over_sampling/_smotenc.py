@@ -161,7 +161,11 @@ class SMOTENC(SyntheticSampler):
 
     def _source(self, table: Table, rows: Index) -> Source:
         plain = table.source(rows, self.continuous_features_)
-        codes, self.categories_ = encode([plain.column(j) for j in self.categorical_features_])
+        # the values of all rows are described, unless they would have to be computed for it
+        home, at = (plain, slice(None)) if table.container.lazy else (table.container, rows)
+        each = [encode([home.column(j)]) for j in self.categorical_features_]
+        codes = np.column_stack([code[at] for code, _ in each])
+        self.categories_ = [levels for _, (levels,) in each]
         self.median_std_: dict[Any, float] = {}
         return MixedSource(plain.container, plain.X, plain.rows, codes)
 
