@@ -67,7 +67,7 @@ def nominal_rows() -> tuple[Any, Any]:
 
 def sparse_rows() -> tuple[Any, Any]:
     """12 000 x 8000 with 0.4 % of the cells filled."""
-    X = sp.random_array((12_000, 8000), density=0.004, format="csr", rng=0)
+    X = sp.random(12_000, 8000, density=0.004, format="csr", random_state=0)
     return sp.csr_matrix(X), np.repeat([1, 0], [2000, 10_000])
 
 
