@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  sampkit                          every family, report in ./sampkit-report.html\n"
         "  sampkit demo over_sampling       one family\n"
-        "  sampkit demo --seed 1 --report /tmp/again.html\n\n"
+        "  sampkit demo --seed 1 --report again.html\n\n"
         "exit codes: 0 all done, 1 a task failed, 2 wrong usage, 130 interrupted",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -99,10 +99,12 @@ class LabelCodes:
         values = np.asarray(column)
         kind = values.dtype.kind
         if self.counting and kind in "iu":
-            outside = (values < 0) | (values >= len(self.labels))
+            codes = values.astype(np.int64, copy=False)
+            # one comparison for both ends: as an unsigned number a negative one is very large
+            outside = codes.view(np.uint64) >= len(self.labels)
             if outside.any():
                 raise self._unknown(values[outside][0].item())
-            return values.astype(np.int64, copy=False)
+            return codes
         if kind in "iufb" and not any(isinstance(label, str) for label in self.labels):
             return self._searched(values, np.array(self.labels, dtype=np.float64), values)
         if kind == "U" and all(isinstance(label, str) for label in self.labels):
