@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _num_samples
 
 from sampkit._array import namespace
 from sampkit._containers import Dense, Device, Foreign, Listed, Sparse
@@ -161,8 +162,20 @@ def at_hand(y: Any) -> Any:
     return LazyLabels(y)
 
 
-def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
-    """Some entries of a caller's y, or of what `at_hand` made of it, in the type it came in."""
+def n_entries(y: Any) -> int | None:
+    """How many entries a caller's y has, or what `at_hand` made of it; None for no y."""
+    if y is None:
+        return None
+    return int(_num_samples(y.values if root_module(y) == "sampkit" else y))
+
+
+def take_labels(y: Any, rows: Index, *, keep_labels: bool, flat: bool = True) -> Any:
+    """Some entries of a caller's y, or of what `at_hand` made of it, in the type it came in.
+
+    An array of one column comes back one-dimensional where `flat`, as labels do; no y stays none.
+    """
+    if y is None:
+        return None
     module = root_module(y)
     if module == "dask" or module == "sampkit":
         return at_hand(y).take(rows, keep_labels=keep_labels)
@@ -186,7 +199,7 @@ def take_labels(y: Any, rows: Index, *, keep_labels: bool) -> Any:
         column = y.__array_namespace__().reshape(y, (-1, 1))
         return Foreign(column).take(rows)[:, 0]
     y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
+    if flat and y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     return y[rows]
 

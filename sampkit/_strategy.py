@@ -37,6 +37,11 @@ class Target:
             raise TypeError(f"y must hold labels of one type, got {_short(kinds)}.") from None
         return cls(classes, codes.astype(np.intp, copy=False).reshape(-1))
 
+    @classmethod
+    def absent(cls) -> Target:
+        """No classes: what a sampler gets that does not look at y."""
+        return cls(np.empty(0), np.empty(0, dtype=np.intp))
+
     @cached_property
     def labels(self) -> list[Any]:
         """The classes as plain Python values: the keys of `sampling_strategy_`."""

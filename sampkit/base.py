@@ -11,7 +11,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sampkit._array import on_host
 from sampkit._constraints import ColumnRules, column_rules
-from sampkit._door import at_hand, container_of, labels_of, paired, take_labels, with_values
+from sampkit._door import (
+    at_hand,
+    container_of,
+    labels_of,
+    n_entries,
+    paired,
+    take_labels,
+    with_values,
+)
 from sampkit._library import is_pandas
 from sampkit._random_state import check_generator
 from sampkit._rows import NO_ROWS, Container
@@ -66,6 +74,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
     _any_cells: ClassVar[bool] = False  # rows are not computed with: cells may be anything
     _adds_rows: ClassVar[bool] = False  # output rows are numbered anew
     _gathers: ClassVar[bool] = False  # takes only some rows out of a lazy container
+    _any_target: ClassVar[bool] = False  # y need not be there, nor hold classes: it is only cut
     _estimator_type: ClassVar[str] = "sampler"
     _parameter_constraints: ClassVar[dict[str, Any]] = {}  # what is not listed is not checked
 
@@ -171,7 +180,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
             sampler_tags=SamplerTags(sample_indices=self._selects),
         )
         bundle.estimator_type = "sampler"
-        bundle.target_tags.required = True
+        bundle.target_tags.required = not self._any_target
         bundle.input_tags = SamplerInputTags(
             sparse=True,
             string=self._any_cells,
@@ -199,16 +208,19 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
                 "only rare rows out of it and accepts a neighbour index as k_neighbors."
             )
         validate_data(self, X=_named(X, container), skip_check_array=True)
-        if len(target.codes) != container.n_rows:
+        n_labels = n_entries(labels) if self._any_target else len(target.codes)
+        if n_labels not in (None, container.n_rows):
             raise ValueError(
                 "Found input variables with inconsistent numbers of samples: X has "
-                f"{container.n_rows} rows, y has {len(target.codes)}."
+                f"{container.n_rows} rows, y has {n_labels}."
             )
         table = Table(container, target, self._targets(target), self._rules(container), labels)
         self._check_cells(table)
         return table
 
     def _check_target(self, y: Any) -> Target:
+        if self._any_target:
+            return Target.absent()
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
@@ -218,6 +230,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
 
     def _targets(self, target: Target) -> dict[int, int]:
         """Work out `sampling_strategy_`; returns it by class code."""
+        if self._any_target:
+            return {}
         kind: Kind = self._sampling_type  # type: ignore[assignment]
         self.sampling_strategy_ = sampling_targets(self.sampling_strategy, target, kind)
         return {target.labels.index(k): m for k, m in self.sampling_strategy_.items()}
@@ -258,7 +272,9 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator):
         else:
             X_out = table.container.extended(None if everything else kept, result.new)
         # a new row has the class of its seed, so y only ever needs to be taken from
-        y_out = take_labels(table.labels, origin.seed, keep_labels=keep_labels)
+        y_out = take_labels(
+            table.labels, origin.seed, keep_labels=keep_labels, flat=not self._any_target
+        )
         return X_out, paired(X_out, y_out)
 
 

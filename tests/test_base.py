@@ -13,10 +13,10 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
-from sampkit._table import Resampled
 from sampkit.base import (
     BaseSampler,
     Provenance,
+    Resampled,
     SamplerInputTags,
     SamplerTagsBundle,
     check_generator,
@@ -260,3 +260,48 @@ def test_missing_values_of_kept_rows_stay_missing():
     sampler.fit_resample(X, Y)
     holes = np.where(np.arange(N) % 5 == 0, np.nan, WEIGHTS)
     assert difference(sampler.propagate(holes)[:N], holes) is None
+
+
+class EverySecondRow(BaseSampler):
+    """A selector that does not look at y."""
+
+    _selects = _any_cells = _any_target = True
+
+    def fit_resample(self, X, y=None):
+        return self._run(X, y)
+
+    def _fit_resample(self, table, rng):
+        return Resampled(np.arange(0, table.n_rows, 2))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.linspace(0, 1, N),
+        np.linspace(0, 1, N).tolist(),
+        np.linspace(0, 1, N)[:, None],
+        np.arange(2.0 * N).reshape(N, 2),
+        np.where(np.arange(N) % 3, np.nan, 1.0),
+        pd.Series(np.linspace(0, 1, N), name="price", index=range(5, 5 + N)),
+        pd.DataFrame({"price": np.linspace(0, 1, N), "what": list("ab" * (N // 2))}),
+    ],
+    ids=lambda y: f"{type(y).__name__} {getattr(y, 'shape', '')}",
+)
+def test_a_target_that_is_not_looked_at_is_cut_as_it_is(y):
+    X_res, y_res = EverySecondRow().fit_resample(X, y)
+    assert_array_equal(X_res, X[::2])
+    assert difference(y_res, y.iloc[::2] if hasattr(y, "iloc") else y[::2]) is None
+
+
+def test_a_target_that_is_not_looked_at_may_be_missing():
+    sampler = EverySecondRow()
+    X_res, y_res = sampler.fit_resample(pd.DataFrame(X))
+    assert y_res is None
+    assert X_res.index.tolist() == list(range(0, N, 2))
+    assert not hasattr(sampler, "sampling_strategy_")
+    assert not sampler.__sklearn_tags__().target_tags.required
+
+
+def test_a_target_that_is_not_looked_at_is_as_long_as_x():
+    with pytest.raises(ValueError, match=f"X has {N} rows, y has 3"):
+        EverySecondRow().fit_resample(X, [1.0, 2.0, 3.0])
