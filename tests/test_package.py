@@ -24,8 +24,8 @@ PUBLIC = [
 ]
 # Optional, or heavy, or somebody else's: none of it comes along with a bare import.
 FOREIGN = {
-    "cupy", "dask", "distributed", "hypothesis", "imblearn", "matplotlib", "pandas", "polars",
-    "pyarrow", "torch", "tqdm",
+    "cupy", "dask", "distributed", "hypothesis", "imblearn", "matplotlib", "numba", "pandas",
+    "polars", "pyarrow", "torch", "tqdm",
 }  # fmt: skip
 
 
@@ -121,7 +121,19 @@ def test_lower_bounds_are_what_the_oldest_environment_installs(checkout):
 
 def test_extras():
     extras = set(metadata.metadata("sampkit").get_all("Provides-Extra"))
-    assert {"gpu", "diffusion", "dask", "plot", "demo", "docs", "test", "bench", "all"} <= extras
+    assert {
+        "gpu",
+        "torch",
+        "diffusion",
+        "fast",
+        "dask",
+        "plot",
+        "demo",
+        "docs",
+        "test",
+        "bench",
+        "all",
+    } <= extras
 
 
 def test_licence_and_types_are_declared():
