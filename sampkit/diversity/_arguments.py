@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.diversity._counts import Reach
 from sampkit.diversity._entropy import LARGEST_BITS, Floats, Integers, Order
 
 
@@ -34,7 +35,7 @@ def check_number_of_picks(n_select: Any, n_items: int) -> int:
 
 def check_order(order: Any) -> float:
     """The order of an entropy."""
-    if not isinstance(order, Real) or isinstance(order, bool) or not 0 <= order < np.inf:
+    if not isinstance(order, Real) or isinstance(order, bool) or not 0 <= float(order) < np.inf:
         raise ValueError(f"order must be a finite number >= 0, got {str(order)[:80]}.")
     return float(order)
 
@@ -107,11 +108,11 @@ def check_costs(costs: Any, n_items: int) -> Floats | None:
     return given
 
 
-def check_reachable_order(order: Order, sizes: Integers, n_items: int) -> None:
-    """Refuse powers that 64 bits cannot hold for the totals that so many items can reach."""
-    if order.q <= 1 or sizes.size == 0:
+def check_reachable_order(order: Order, reach: Reach, n_picks: int, start: int = 0) -> None:
+    """Refuse powers that 64 bits cannot hold for the totals that so many picks can reach."""
+    if order.q <= 1:
         return
-    total = max(int(np.sort(s)[::-1][: n_items + 1].sum()) for s in sizes)
+    total = min(reach.grand_total, start + n_picks * reach.largest_size) + reach.largest_size
     capacity = order.capacity(total, total)
     if order.bits(capacity) < 0:
         raise ValueError(

@@ -95,7 +95,7 @@ def sums_of_rows(indptr: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDAr
     return running[indptr[1:]] - running[indptr[:-1]]
 
 
-def read_counts(counts: Any, *, divide: bool = True) -> Counts:
+def read_counts(counts: Any, *, divide: bool = True, least_rows: int = 1) -> Counts:
     """Check what a caller gave as counts.
 
     Raises
@@ -111,8 +111,8 @@ def read_counts(counts: Any, *, divide: bool = True) -> Counts:
     lengths = [m.shape[0] for m in matrices]
     if len(set(lengths)) > 1:
         raise ValueError(f"counts must have as many rows in every matrix, got {lengths}.")
-    if lengths[0] == 0:
-        raise ValueError(f"counts must have at least one row (item), got shape {matrices[0].shape}")
+    if lengths[0] < least_rows:
+        raise ValueError(f"counts must have at least one row (item), got {matrices[0].shape}.")
     divisors = [int(np.gcd.reduce(m.data)) or 1 if divide else 1 for m in matrices]
     return divided(Counts(tuple(matrices), (1,) * len(matrices)), divisors)
 
@@ -120,9 +120,7 @@ def read_counts(counts: Any, *, divide: bool = True) -> Counts:
 def divided(counts: Counts, divisors: list[int]) -> Counts:
     """The counts of every variable over a common divisor."""
     matrices = tuple(
-        m
-        if d == 1
-        else sp.csr_array((m.data // d, m.indices, m.indptr), shape=m.shape)
+        m if d == 1 else sp.csr_array((m.data // d, m.indices, m.indptr), shape=m.shape)
         for m, d in zip(counts.matrices, divisors, strict=True)
     )
     return Counts(matrices, tuple(divisors))
@@ -148,7 +146,10 @@ def _matrix(given: Any, v: int) -> Any:
     matrix = sp.csr_array(given)
     values = matrix.data
     if values.dtype.kind not in "iub":
-        if values.dtype.kind != "f" or not (np.isfinite(values) & (values == np.rint(values))).all():
+        if (
+            values.dtype.kind != "f"
+            or not (np.isfinite(values) & (values == np.rint(values))).all()
+        ):
             wrong = values[~(np.isfinite(values) & (values == np.rint(values)))][:1]
             raise ValueError(f"{name} must hold whole numbers >= 0, got {wrong.tolist()}.")
         if values.size and values.max() >= 2**53:

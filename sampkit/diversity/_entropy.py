@@ -150,7 +150,7 @@ class Objective:
 
     @property
     def factor(self) -> Floats:
-        """w / z**power."""
+        """Weights over z**power."""
         return self.weights / self.scale**self.selector.power
 
     def root(self, value: Any) -> Any:
@@ -172,8 +172,13 @@ class Objective:
 
     def score(self, entropies: Floats) -> float:
         """The number that is minimised, of one selection."""
+        return float(self.scores(entropies))
+
+    def scores(self, entropies: Floats) -> Floats:
+        """The number that is minimised, of entropies of shape (..., n_variables)."""
         deviations = self.origin - entropies
-        return float(self.root(np.sum(self.factor * deviations**self.selector.power)))
+        powers = np.sum(self.factor * deviations**self.selector.power, axis=-1)
+        return np.asarray(self.root(powers))
 
     def distance(self, entropies: Floats) -> Floats:
         """Weighted distance to utopia of entropies of shape (..., n_variables)."""

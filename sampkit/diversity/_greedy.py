@@ -8,13 +8,14 @@ category with it; an inverted index knows them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sampkit.diversity._counts import Row, sums_of_rows
-from sampkit.diversity._entropy import Floats, Integers
+from sampkit.diversity._entropy import Floats
 from sampkit.diversity._problem import Problem
 
 EXACT = 2**53  # whole numbers below are float64
@@ -80,10 +81,10 @@ class ScanEngine:
         self.by_class = n >= CLASS_SIZE * n_classes
         if self.by_class:
             bounds = np.searchsorted(self.class_of, np.arange(n_classes + 1)).tolist()
-            self.bounds = list(zip(bounds[:-1], bounds[1:], strict=True))
+            self.bounds = list(pairwise(bounds))
 
     def _sum_up(self) -> None:
-        """g of all slots, from the start."""
+        """The g of all slots, from the start."""
         table = self.pool.fixed.table
         bound = self.problem.reach.largest_size * self.pool.fixed.steepest
         dtype = np.float64 if bound < EXACT else np.int64
@@ -94,11 +95,21 @@ class ScanEngine:
             self.sums.append(g.astype(dtype))
 
     def add(self, row: Row) -> None:
-        """Pool an item: g grows by [f(c + m + m') - f(c + m')] - [f(c + m) - f(c)] of its own."""
+        """Pool an item."""
         if self.pool.outgrows(row):
             self.pool.add(row)
             self._sum_up()
             return
+        self._push(row, 1)
+        self.pool.add(row)
+
+    def remove(self, row: Row) -> None:
+        """Take an item out of the pool, the exact inverse of `add`."""
+        self.pool.remove(row)
+        self._push(row, -1)
+
+    def _push(self, row: Row, sign: int) -> None:
+        """Tell the sums that share a category: [f(c + m + m') - f(c + m')] - [f(c + m) - f(c)]."""
         table = self.pool.fixed.table
         pooled = self.pool.of_variables()
         for g, postings, c, (categories, m) in zip(
@@ -112,17 +123,16 @@ class ScanEngine:
             categories, m = categories[some], m[some]
             c = c[categories]
             own = table[c + m] - table[c]
-            at_one = table[c + m + 1] - table[c + 1] - own
+            at_one = sign * (table[c + m + 1] - table[c + 1] - own)
             mixed = postings.mixed[categories]
             bounds = zip(start[some].tolist(), end[some].tolist(), strict=True)
             for i, ((a, b), change) in enumerate(zip(bounds, at_one.tolist(), strict=True)):
                 slots = postings.slots[a:b]
                 if mixed[i]:
                     theirs = postings.counts[a:b] + c[i]
-                    g[slots] += table[theirs + m[i]] - table[theirs] - own[i]
+                    g[slots] += sign * (table[theirs + m[i]] - table[theirs] - own[i])
                 elif change:
                     g[slots] += change
-        self.pool.add(row)
 
     def drop(self, items: npt.NDArray[np.intp]) -> None:
         """Forget items; compact the arrays once enough of them have gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Pool:
     def of_variables(self) -> list[Integers]:
         """Views of the counts of every variable."""
         bounds = self.offsets.tolist()
-        return [self.counts[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [self.counts[a:b] for a, b in pairwise(bounds)]
 
     def _set_table(self) -> None:
         reach = self.reach
@@ -56,16 +57,24 @@ class Pool:
         if anew:
             self._set_table()
 
+    def remove(self, row: Row) -> None:
+        """Take the counts of an item out again."""
+        for v, (categories, m) in enumerate(row):
+            places = self.offsets[v] + categories
+            self.counts[places] -= m
+            c, table = self.counts[places], self.fixed.table
+            self.sums[v] -= int((table[c + m] - table[c]).sum())
+            self.totals[v] -= int(m.sum())
+
     def coefficients(self, v: int, sizes: Integers) -> tuple[Floats, Floats]:
-        """A and S with H = A + S X for items of these sizes; X is g, or log(F + g) by `argument`."""
+        """A and S with H = A + S X for items of these sizes; X is g, or log(F + g): `argument`."""
         order, total = self.objective.order, self.totals[v]
         t = sizes + total
         logs = self.logs.upto(total + self.reach.largest_size)[t]
         if order.linear:
             rate = order.slope * np.divide(1.0, t, out=np.zeros(len(t)), where=t > 0)
-            return order.total * logs + rate * (self.sums[v] * self.fixed.unit), (
-                rate * self.fixed.unit
-            )
+            offset = order.total * logs + rate * (self.sums[v] * self.fixed.unit)
+            return offset, np.asarray(rate * self.fixed.unit)
         return order.total * logs, order.slope * (t > 0)
 
     def argument(self, v: int, g: Any, out: Floats) -> Floats:

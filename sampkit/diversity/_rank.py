@@ -137,8 +137,8 @@ def greedy_max_entropy(
     memory is 24 bytes for each count and 8 N for each item. The "numba" engine searches a tree with
     bounds instead; a step looks at some hundreds of its nodes.
 
-    There is no approximation guarantee: entropy of pooled counts can fall when an item is added. The
-    one exception is a single variable with ``order=0``, which is maximum coverage (1 - 1/e).
+    There is no approximation guarantee: entropy of pooled counts can fall when an item is added.
+    The one exception is a single variable with ``order=0``, which is maximum coverage (1 - 1/e).
 
     Counts of a variable are divided by their greatest common divisor, which changes no entropy.
     Orders q > 1 need q log2(T) <= 61 for the largest total T that can be reached.
@@ -160,19 +160,17 @@ def greedy_max_entropy(
     >>> ranking.tolist()
     [0, 2, 1, 3]
     >>> np.exp(path[:, 0]).round(2).tolist()  # effective number of words
-    [2.0, 4.0, 4.76, 4.53]
+    [2.0, 4.0, 4.76, 4.46]
     """
-    problem, picks = _enter(
+    problem, picks = enter(
         counts,
         n_select,
         engine=engine,
-        objective={
-            "selector": selector,
-            "order": order,
-            "weights": weights,
-            "normalize": normalize,
-            "decimals": decimals,
-        },
+        selector=selector,
+        order=order,
+        weights=weights,
+        normalize=normalize,
+        decimals=decimals,
         n_categories=n_categories,
         initial=initial,
         exclude=exclude,
@@ -185,18 +183,18 @@ def greedy_max_entropy(
     return paths(problem.objective, found)
 
 
-def _enter(
+def enter(
     counts: Any,
     n_select: Any,
     *,
     engine: Any,
-    objective: dict[str, Any],
-    n_categories: Any,
-    initial: Any,
-    exclude: Any,
-    costs: Any,
-    candidates: Any,
-    random_state: Any,
+    n_categories: Any = None,
+    initial: Any = None,
+    exclude: Any = None,
+    costs: Any = None,
+    candidates: Any = None,
+    random_state: Any = None,
+    **objective: Any,
 ) -> tuple[Problem, int]:
     """Check everything; the problem and the number of picks."""
     check_choice("engine", engine, ENGINES)
@@ -205,7 +203,9 @@ def _enter(
     check_reach(read.reach)
     goal = objective_of(read.reach.present, n_categories, objective)
     selected = check_positions("initial", initial, n)
-    eligible = np.setdiff1d(np.arange(n), np.append(selected, check_positions("exclude", exclude, n)))
+    eligible = np.setdiff1d(
+        np.arange(n), np.append(selected, check_positions("exclude", exclude, n))
+    )
     problem = Problem(
         read,
         goal,
@@ -216,7 +216,8 @@ def _enter(
         check_generator(random_state),
     )
     picks = number_of_picks(n_select, n)
-    check_reachable_order(goal.order, read.sizes, picks + len(selected))
+    start = int(problem.start.sum())
+    check_reachable_order(goal.order, read.reach, picks, start)
     return problem, picks
 
 

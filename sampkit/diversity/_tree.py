@@ -1,9 +1,9 @@
 """The compiled engine: best-first search of a tree whose bounds come from stale sums.
 
 The sum g_{d,v} of an item only moves away from the optimum while others are picked (f is convex or
-concave), and entropies are monotone in an item's size. So the corner of the most flattering size and
-the most flattering g of a group bounds all of its members, also when their g are old. A search goes
-down the tree by these bounds, and only the leaves that it reaches are summed anew; nothing is
+concave), and entropies are monotone in an item's size. So the corner of the most flattering size
+and the most flattering g of a group bounds all of its members, also when their g are old. A search
+goes down the tree by these bounds, and only the leaves that it reaches are summed anew; nothing is
 pushed to other items when one is picked.
 
 For orders that are linear in g the bound is sharpened: with the weights w_v of a linear form and
@@ -12,6 +12,8 @@ min_v(q_v / w_v) (min_d w.g_d - w.min g), since the score is convex in g.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +155,6 @@ def spatial_order(counts: Counts, items: npt.NDArray[np.intp]) -> npt.NDArray[np
     return items[order]
 
 
-def _rarity(matrix: object) -> Floats:
-    frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])  # type: ignore[attr-defined]
-    return np.asarray(matrix @ np.log1p(frequency))  # type: ignore[operator]
+def _rarity(matrix: Any) -> Floats:
+    frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    return np.asarray(matrix @ np.log1p(frequency))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from sampkit.diversity._entropy import TIE
 from sampkit.diversity._log import ROOT_HALF, log_of_parts
@@ -192,7 +191,9 @@ def search(
                 g[v] = _sum_anew(v, item, indptr, indices, data, pooled, table)
                 least[node, v] = numbers[2] * g[v]
                 linear[node] += form[v] * least[node, v]
-            key = _compared(item, sums, totals, sizes, g, logs, origin, factor, unit, numbers, flags)
+            key = _compared(
+                item, sums, totals, sizes, g, logs, origin, factor, unit, numbers, flags
+            )
             if key < best or (key == best and item < winner):
                 best, winner = key, item
             continue
