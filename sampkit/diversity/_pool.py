@@ -30,7 +30,8 @@ class Pool:
     def _set_table(self) -> None:
         reach = self.reach
         total = max(self.totals) + reach.largest_size
-        self.fixed = FixedPoint.of(self.objective.order, total, reach.grand_total, reach.table)
+        highest = reach.grand_total + reach.largest_size  # an item is measured beside itself
+        self.fixed = FixedPoint.of(self.objective.order, total, highest, reach.table)
         self.sums = [int(self.fixed.table[c].sum()) for c in self.of_variables()]
 
     def growth(self, row: Row) -> list[Integers]:
@@ -72,10 +73,11 @@ class Pool:
         t = sizes + total
         logs = self.logs.upto(total + self.reach.largest_size)[t]
         if order.linear:
-            rate = order.slope * np.divide(1.0, t, out=np.zeros(len(t)), where=t > 0)
+            rate: Floats = np.divide(1.0, t, out=np.zeros(len(t)), where=t > 0)
+            rate *= order.slope
             offset = order.total * logs + rate * (self.sums[v] * self.fixed.unit)
-            return offset, np.asarray(rate * self.fixed.unit)
-        return order.total * logs, order.slope * (t > 0)
+            return offset, np.multiply(rate, self.fixed.unit)
+        return order.total * logs, np.where(t > 0, order.slope, 0.0)
 
     def argument(self, v: int, g: Any, out: Floats) -> Floats:
         """log(F + g) for orders that are not linear in the sum."""
