@@ -16,6 +16,7 @@ _SUBMODULES = (
     "compose",
     "datasets",
     "demo",
+    "diversity",
     "metrics",
     "neighbors",
     "over_sampling",

@@ -156,11 +156,12 @@ def _matrix(given: Any, v: int) -> Any:
             raise ValueError(f"{name} must hold whole numbers below 2**53, got {values.max()}.")
     if values.size and values.dtype.kind != "b" and values.min() < 0:
         raise ValueError(f"{name} must hold whole numbers >= 0, got {values.min()}.")
-    if matrix is given or matrix.data is getattr(given, "data", None):
-        matrix = matrix.copy()  # the caller's stays as it is
-    matrix = sp.csr_array(
-        (matrix.data.astype(np.int64), matrix.indices, matrix.indptr), shape=matrix.shape
-    )
+    whole = values.astype(np.int64, copy=False)
+    if matrix.has_canonical_format and (whole != 0).all():
+        return sp.csr_array((whole, matrix.indices, matrix.indptr), shape=matrix.shape)
+    # what is the caller's stays as it is
+    parts = whole.copy(), matrix.indices.copy(), matrix.indptr.copy()
+    matrix = sp.csr_array(parts, shape=matrix.shape)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix

@@ -150,8 +150,9 @@ class Objective:
 
     @property
     def factor(self) -> Floats:
-        """Weights over z**power."""
-        return self.weights / self.scale**self.selector.power
+        """Weights over z**power; 0 where there is one category, whose entropy is always 0."""
+        factor = self.weights / self.scale**self.selector.power
+        return np.where(self.utopia > 0, factor, 0.0)
 
     def root(self, value: Any) -> Any:
         """A sum of powers as a score."""

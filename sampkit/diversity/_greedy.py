@@ -195,8 +195,12 @@ class ScanEngine:
         """Sum over variables of factor * (origin - H)**power, without the root."""
         factor, n = self.objective.factor, len(self.items) if slots is None else len(slots)
         value, work = self.value[:n], self._work[:n]
+        value[:] = 0.0
+        first = True
         for v, g in enumerate(self.sums):
-            out = work if v else value
+            if factor[v] == 0:
+                continue
+            out = value if first else work
             a, s = self.pool.coefficients(v, self.classes[v])
             for part, offset, slope in self._parts(a, s, slots):
                 x = g[part] if slots is None else g[slots]
@@ -205,8 +209,9 @@ class ScanEngine:
                 out *= out
             if factor[v] != 1:
                 out *= factor[v]
-            if v:
+            if not first:
                 value += work
+            first = False
         return value
 
     def _parts(self, a: Floats, s: Floats, slots: Slots | None) -> Iterator[Any]:

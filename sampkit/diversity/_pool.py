@@ -99,4 +99,4 @@ class Pool:
                 found[v] = a[0] + s[0] * self.argument(v, 0.0, np.empty(1))[0]
         if self.objective.decimals is not None:
             found = np.round(found, self.objective.decimals)
-        return found + 0.0  # no negative zeros
+        return np.where(self.objective.utopia > 0, np.maximum(found, 0.0), 0.0)

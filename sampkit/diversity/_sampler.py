@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sampkit._compat import CallbackSupportMixin, with_callbacks
 from sampkit._library import root_module
@@ -130,6 +130,8 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
     _any_target: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_select": [Interval(Integral, 0, None, closed="left"), None],
+        "item": "no_validation",  # names of columns are checked beside the columns
+        "on": "no_validation",
         "selector": [StrOptions(set(SELECTORS))],
         "binarize": ["boolean"],
         "missing": [StrOptions(set(MISSING))],
@@ -288,6 +290,8 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
             categories of all tables; there is no `sample_indices_`.
         """
         kept = getattr(self, "_kept", None)
+        if kept is not None:
+            validate_data(self, X=X, reset=False, skip_check_array=True)
         table = self._enter(X, y)
         relations = self._relations(table, groups)
         if self.item is None and groups is None:
