@@ -13,6 +13,7 @@ from 0 (power 1). The engines know these numbers, and no order or selector by it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class FixedPoint:
         x = np.arange(min(largest, capacity) + 1)
         return cls(np.rint(np.ldexp(order.f(x), bits)).astype(np.int64), bits, capacity)
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """2**-bits."""
         return float(np.ldexp(1.0, -self.bits))
@@ -143,12 +144,12 @@ class Objective:
         weights = ones if weights is None else weights
         return cls(Order.of(order), SELECTORS[selector], utopia, weights, scale, decimals)
 
-    @property
+    @cached_property
     def origin(self) -> Floats:
         """Where deviations are measured from."""
         return self.utopia if self.selector.from_utopia else np.zeros(len(self.utopia))
 
-    @property
+    @cached_property
     def factor(self) -> Floats:
         """Weights over z**power; 0 where there is one category, whose entropy is always 0."""
         factor = self.weights / self.scale**self.selector.power

@@ -73,7 +73,9 @@ class Pool:
         t = sizes + total
         logs = self.logs.upto(total + self.reach.largest_size)[t]
         if order.linear:
-            rate: Floats = np.divide(1.0, t, out=np.zeros(len(t)), where=t > 0)
+            rate: Floats = 1.0 / (t if total else np.maximum(t, 1))
+            if not total:
+                rate[t == 0] = 0.0
             rate *= order.slope
             offset = order.total * logs + rate * (self.sums[v] * self.fixed.unit)
             return offset, np.multiply(rate, self.fixed.unit)
@@ -89,14 +91,13 @@ class Pool:
 
     def entropies(self) -> Floats:
         """H_v of the selection."""
-        nothing = np.zeros(1, dtype=np.int64)
-        found = np.empty(len(self.totals))
-        for v in range(len(found)):
-            a, s = self.coefficients(v, nothing)
-            if self.objective.order.linear:
-                found[v] = a[0]
-            else:
-                found[v] = a[0] + s[0] * self.argument(v, 0.0, np.empty(1))[0]
+        order, unit = self.objective.order, self.fixed.unit
+        logs = self.logs.upto(max(self.totals))
+        found = np.zeros(len(self.totals))
+        for v, (total, summed) in enumerate(zip(self.totals, self.sums, strict=True)):
+            if total:
+                term = summed * unit / total if order.linear else float(log(summed * unit))
+                found[v] = order.total * logs[total] + order.slope * term
         if self.objective.decimals is not None:
             found = np.round(found, self.objective.decimals)
         return np.where(self.objective.utopia > 0, np.maximum(found, 0.0), 0.0)
