@@ -123,7 +123,7 @@ def growth(engine: str, picks: int | None, sizes: tuple[int, ...]) -> list[Case]
             Case(
                 f"{n} items, {what}, {engine} engine",
                 lambda counts=counts: greedy_max_entropy(counts, picks, engine=engine),  # type: ignore[misc]
-                rounds=3,
+                rounds=3 if n < 100_000 else 1,
                 size=n,
             )
         )
