@@ -34,8 +34,8 @@ plt.show()
 
 # %%
 # Order 0 meets new words soonest. Once all have been met every line ties with every other, the
-# ranking follows the positions, and balance is lost. Order 1 gives up some coverage for balance, here
-# also for that of the kinds; order 2 cares about common words and waits longest for the rare ones.
+# ranking follows the positions, and balance is lost. Order 1 gives up some coverage for balance,
+# here also of the kinds; order 2 cares about common words and waits longest for the rare ones.
 #
 # Limits belong to the same call: what is there already, at most one line of a script, and costs.
 first_word = frame.groupby("line")["word"].agg(lambda words: words.value_counts().index[0])
