@@ -78,6 +78,14 @@ class Relations:
             matrices=tuple(m[items] for m in self.matrices),
         )
 
+    def met(self, before: Any) -> tuple[Any, list[int]]:
+        """Categories met so far, of every variable; of counts those columns that ever had one."""
+        if self.labels[0] is not None:
+            return None, [len(known) for known in self.labels if known is not None]
+        columns = np.unique(self.matrices[0].indices)
+        columns = columns if before is None else np.union1d(before, columns)
+        return columns, [len(columns)]
+
     def joined(self, other: Relations) -> Relations:
         """Items of two tables; counts of an item that is in both are added."""
         if other.names != self.names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ from sampkit._library import root_module
 from sampkit._table import Resampled, Table
 from sampkit.base import BaseSampler
 from sampkit.diversity._entropy import SELECTORS, Floats
+from sampkit.diversity._progress import Picks, collect
 from sampkit.diversity._rank import ENGINES, enter, paths, ranked
 from sampkit.diversity._relations import MISSING, Relations
 from sampkit.diversity._stop import check_tolerance, suggested_size
@@ -300,15 +300,7 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
             self._n_rows_met = first + table.n_rows
         if kept is not None:
             relations = kept.joined(relations)
-        met = [
-            m.shape[1] if known is None else len(known)
-            for m, known in zip(relations.matrices, relations.labels, strict=True)
-        ]
-        if relations.labels[0] is None:  # columns of counts: those that ever had one
-            some = np.zeros(met[0], dtype=bool)
-            before = getattr(self, "_columns_met", np.empty(0, dtype=np.intp))
-            some[before] = some[relations.matrices[0].indices] = True
-            self._columns_met, met = np.flatnonzero(some), [int(some.sum())]
+        self._columns_met, met = relations.met(getattr(self, "_columns_met", None))
         self._rank(relations, n_categories=met, joint=True)
         self._kept = relations.kept(self.ranking_)
         return self
@@ -418,9 +410,10 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
         self.n_categories_ = np.asarray(
             problem.counts.reach.present if n_categories is None else n_categories, dtype=np.int64
         )
-        found: list[tuple[int, Floats]] = []
+        found: Picks = []
         try:
-            self._pick(ranked(problem, n_select, self.engine), n_select, found)
+            picks = ranked(problem, n_select, self.engine)
+            collect(self, picks, n_select, found, lambda: self._so_far(found))
         finally:
             self.ranking_, self.entropy_path_, self.distance_path_ = paths(problem.objective, found)
             everyone = np.arange(problem.counts.n_items)
@@ -433,30 +426,7 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
             else:
                 self.sample_indices_ = relations.rows_of(self.ranking_)
 
-    def _pick(self, picks: Iterator[Any], n_select: int, found: list[tuple[int, Floats]]) -> None:
-        """Add the picks to `found`; callbacks hear of each, and may ask to stop."""
-        root = self._init_callback_context(max_subtasks=n_select)
-        root.call_on_fit_task_begin(estimator=self)
-        if not getattr(root, "_callbacks", True):  # nobody listens
-            for pick in picks:
-                found.append(pick)  # noqa: PERF402  (an interrupted list() would lose them all)
-        else:
-            for _ in range(n_select):
-                task = root.subcontext(task_name="pick")
-                task.call_on_fit_task_begin(estimator=self)
-                pick = next(picks, None)
-                if pick is not None:
-                    found.append(pick)
-                stop = task.call_on_fit_task_end(
-                    estimator=self, reconstruction_attributes=lambda: self._so_far(found)
-                )
-                if stop or pick is None:
-                    break
-        root.call_on_fit_task_end(
-            estimator=self, reconstruction_attributes=lambda: self._so_far(found)
-        )
-
-    def _so_far(self, found: list[tuple[int, Floats]]) -> dict[str, Any]:
+    def _so_far(self, found: Picks) -> dict[str, Any]:
         """The attributes that a ranking interrupted now would leave."""
         ranking, entropies, distance = paths(self._objective, found)
         return {

@@ -139,8 +139,16 @@ def greedy_max_entropy_sharded(
         How many items a shard sends to the second round; None: `n_select`.
     client : distributed.Client, default=None
         Where shards are kept and measured, as actors; None: in this process, one after the other.
-    selector, order, weights, normalize, decimals
-        As in :func:`greedy_max_entropy`.
+    selector : {"dutopia", "sum"}, default="dutopia"
+        What is compared, as in :func:`greedy_max_entropy`.
+    order : float >= 0, default=1.0
+        Order of the Renyi entropy.
+    weights : array-like of shape (N,), default=None
+        Weights >= 0 of the variables; None: all 1.
+    normalize : bool, default=False
+        Divide the entropies by their maxima.
+    decimals : int >= 0 or None, default=None
+        Round entropies before they are compared.
 
     Returns
     -------

@@ -42,8 +42,20 @@ def swap_refine(
         As in :func:`greedy_max_entropy`.
     ranking : array-like of int of shape (k,)
         Positions of the items selected.
-    selector, order, weights, normalize, n_categories, initial, exclude
-        As in :func:`greedy_max_entropy`, and as the ranking was made with.
+    selector : {"dutopia", "sum"}, default="dutopia"
+        What is compared, as in :func:`greedy_max_entropy`.
+    order : float >= 0, default=1.0
+        Order of the Renyi entropy.
+    weights : array-like of shape (N,), default=None
+        Weights >= 0 of the variables; None: all 1.
+    normalize : bool, default=False
+        Divide the entropies by their maxima.
+    n_categories : int or array-like of shape (N,), default=None
+        Categories that exist, where that is more than the data show.
+    initial : array-like of int, default=None
+        Items that were selected before: they count, and stay.
+    exclude : array-like of int, default=None
+        Items that must not come in.
     max_passes : int >= 1, default=10
         Passes over all picks at the most.
 

@@ -391,3 +391,19 @@ def test_counts_in_chunks():
     chosen = sampler.items_[sampler.ranking_]
     _, path, _ = greedy_max_entropy(counts[chosen])
     np.testing.assert_allclose(path[-1], sampler.entropy_path_[-1], atol=1e-9)
+
+
+def test_groups_are_routed(frame):
+    from sklearn import config_context
+    from sklearn.tree import DecisionTreeClassifier
+
+    from sampkit.compose import ResampledClassifier
+
+    X = np.stack([frame["compound"], np.arange(len(frame))], axis=1)
+    y = np.arange(len(frame)) % 2
+    with config_context(enable_metadata_routing=True):
+        sampler = GreedyMaximumEntropySampler(5, on=[0]).set_fit_request(groups=True)
+        model = ResampledClassifier(DecisionTreeClassifier(random_state=0), sampler)
+        model.fit(X, y, groups=frame["doi"].to_numpy())
+    assert model.sampler_.items_.tolist() == sorted(frame["doi"].unique())
+    assert model.n_samples_resampled_ == len(model.sampler_.sample_indices_)
