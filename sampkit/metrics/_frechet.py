@@ -22,10 +22,14 @@ def gaussian_frechet(
 
     Parameters
     ----------
-    m1, m2 : array-like of shape (d,)
-        Means.
-    C1, C2 : array-like of shape (d, d)
-        Covariances: symmetric, positive semi-definite; singular ones are taken.
+    m1 : array-like of shape (d,)
+        Mean of the first law.
+    C1 : array-like of shape (d, d)
+        Its covariance: symmetric, positive semi-definite; it may be singular.
+    m2 : array-like of shape (d,)
+        Mean of the second law.
+    C2 : array-like of shape (d, d)
+        Its covariance.
 
     Returns
     -------
