@@ -59,15 +59,13 @@ class ScanEngine:
         self.classes = np.ascontiguousarray(sizes[:, first])  # (n_variables, n_classes)
         self.class_of = np.cumsum(first) - 1
         self.slot_of = np.full(problem.counts.n_items, -1, dtype=np.intp)
-        whole = len(self.items) == problem.counts.n_items and (np.diff(self.items) == 1).all()
-        rows = problem.counts.matrices
-        self.rows = rows if whole else tuple(m[self.items] for m in rows)
-        self.postings = [Postings(m) for m in self.rows]
+        rows = self._rows()
+        self.postings = [Postings(m) for m in rows]
         self.kept = np.ones(len(order), dtype=bool)
         self.gone: Slots = np.empty(0, dtype=np.intp)
         self.costs = None if problem.costs is None else problem.costs[self.items]
         self._settle()
-        self._sum_up()
+        self._sum_up(rows)
 
     # --- what is kept up to date ------------------------------------------------------------------
 
@@ -83,13 +81,21 @@ class ScanEngine:
             bounds = np.searchsorted(self.class_of, np.arange(n_classes + 1)).tolist()
             self.bounds = list(pairwise(bounds))
 
-    def _sum_up(self) -> None:
+    def _rows(self) -> list[Any]:
+        """The counts of all slots; made when they are needed, since they are a copy."""
+        matrices = self.problem.counts.matrices
+        whole = len(self.items) == self.problem.counts.n_items
+        if whole and (np.diff(self.items) == 1).all():
+            return list(matrices)
+        return [m[self.items] for m in matrices]
+
+    def _sum_up(self, rows: list[Any]) -> None:
         """The g of all slots, from the start."""
         table = self.pool.fixed.table
         bound = self.problem.reach.largest_size * self.pool.fixed.steepest
         dtype = np.float64 if bound < EXACT else np.int64
         self.sums = []
-        for m, c in zip(self.rows, self.pool.of_variables(), strict=True):
+        for m, c in zip(rows, self.pool.of_variables(), strict=True):
             pooled = c[m.indices]
             g = sums_of_rows(m.indptr, table[pooled + m.data] - table[pooled])
             self.sums.append(g.astype(dtype))
@@ -98,7 +104,7 @@ class ScanEngine:
         """Pool an item."""
         if self.pool.outgrows(row):
             self.pool.add(row)
-            self._sum_up()
+            self._sum_up(self._rows())
             return
         self._push(row, 1)
         self.pool.add(row)
@@ -150,7 +156,6 @@ class ScanEngine:
         for postings in self.postings:
             postings.compact(kept, new_slot)
         self.sums = [g[kept] for g in self.sums]
-        self.rows = tuple(m[kept] for m in self.rows)
         self.items, self.class_of = self.items[kept], self.class_of[kept]
         if self.costs is not None:
             self.costs = self.costs[kept]

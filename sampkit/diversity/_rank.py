@@ -66,8 +66,8 @@ def greedy_max_entropy(
     n_select : int >= 0 or None, default=None
         How many items to pick; None: all of them.
     selector : {"dutopia", "sum"}, default="dutopia"
-        The smallest Euclidean distance of the entropies to their maxima log |V|, or the largest sum
-        of entropies.
+        The smallest Euclidean distance of the entropies to their maxima (the logarithms of the
+        numbers of categories), or the largest sum of entropies.
     order : float >= 0, default=1.0
         Order of the Renyi entropy: 1 is Shannon's, 0 the logarithm of the number of categories met,
         2 that of the inverse Simpson index.
@@ -134,7 +134,7 @@ def greedy_max_entropy(
     that they are exact, and ties do not depend on the engine or on the order of updates.
 
     A step costs O(N items) and the document frequencies of the categories of the item picked;
-    memory is 24 bytes for each count and 8 N for each item. The "numba" engine searches a tree with
+    memory is some 65 bytes for each count that is not 0. The "numba" engine searches a tree with
     bounds instead; a step looks at some hundreds of its nodes.
 
     There is no approximation guarantee: entropy of pooled counts can fall when an item is added.

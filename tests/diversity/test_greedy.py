@@ -165,6 +165,20 @@ def test_permutation_prefix_and_last_row(kit, selector, data):
     np.testing.assert_allclose(path[-1], whole, atol=1e-9)
 
 
+@both_engines
+@pytest.mark.parametrize("order", [0.0, 0.5, 1.5, 2.5])
+def test_prefixes_of_other_orders(kit, engine, order):
+    """Also where the table of powers is made anew as totals grow."""
+    counts = kit.random_counts(150)
+    ranking, path, _ = rank(counts, order=order, engine=engine)
+    for k in (5, 40, 100):
+        short, start, _ = rank(counts, k, order=order, engine=engine)
+        np.testing.assert_array_equal(short, ranking[:k])
+        np.testing.assert_array_equal(start, path[:k])
+    whole = [kit.entropy(c.sum(axis=0), order) for c in counts]
+    np.testing.assert_allclose(path[-1], whole, atol=1e-8)
+
+
 @both_selectors
 @settings(max_examples=25)
 @given(seed=st.integers(0, 99), times=st.integers(2, 5), data=st.data())

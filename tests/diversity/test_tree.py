@@ -22,6 +22,7 @@ CASES = {
     "order 0.5": {"order": 0.5},
     "order 1.7": {"order": 1.7, "selector": "sum"},
     "order 2": {"order": 2},
+    "order 2.5": {"order": 2.5},
 }
 
 
