@@ -180,8 +180,8 @@ def greedy_max_entropy_sharded(
     Maxima of entropies must be those of all items: one reduction over the shards' column sums finds
     the numbers of categories, in both methods. A pick of the exact method costs a scan of the
     largest shard, and a message of the picked item's counts to every shard. The two-round method
-    sends `k_per_shard` items a shard once; nothing guarantees how good its ranking is, its distances
-    tell.
+    sends `k_per_shard` items a shard once; nothing guarantees how good its ranking is, its
+    distances tell.
 
     Examples
     --------
