@@ -252,10 +252,10 @@ def make_engine(problem: Problem, engine: str, n_select: int) -> Engine:
         engine = "numba" if n_select > LONG and find_spec("numba") is not None else "numpy"
     if engine == "numpy" or problem.costs is not None or problem.candidates is not None:
         return ScanEngine(problem)
-    try:
-        from sampkit.diversity._tree import TreeEngine
-    except ImportError as reason:
-        raise ImportError("engine='numba' needs numba: pip install sampkit[fast]") from reason
+    if find_spec("numba") is None:
+        raise ImportError("engine='numba' needs numba: pip install sampkit[fast]")
+    from sampkit.diversity._tree import TreeEngine
+
     return TreeEngine(problem)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
 from sampkit.diversity._entropy import TIE
@@ -19,7 +18,24 @@ from sampkit.diversity._log import ROOT_HALF, log_of_parts
 NOBODY = np.iinfo(np.int64).max
 DEPTH = 64
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+try:
+    import numba
+except ImportError:  # the module can be read, and its loops run slowly: `make_engine` refuses them
+
+    def compiled(function: Any) -> Any:
+        """The function as it is."""
+        return function
+
+else:
+
+    def compiled(function: Any) -> Any:
+        """Compiled on first use, and kept on disk where there is a place for it."""
+        try:
+            return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        except RuntimeError:  # neither the package nor the user's cache can be written to
+            return numba.njit(nogil=True, error_model="numpy")(function)
+
+
 _of_parts = compiled(log_of_parts)
 
 

@@ -236,8 +236,6 @@ def test_swap_refine():
 
 
 def test_without_numba(monkeypatch):
-    monkeypatch.delitem(sys.modules, "sampkit.diversity._tree", raising=False)
-    monkeypatch.delitem(sys.modules, "sampkit.diversity._tree_search", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match=r"needs numba: pip install sampkit\[fast\]"):
         greedy_max_entropy(C, engine="numba")
