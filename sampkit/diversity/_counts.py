@@ -56,6 +56,11 @@ class Counts:
         sums = [np.asarray(m[items].sum(axis=0), dtype=np.int64).ravel() for m in self.matrices]
         return np.concatenate(sums)
 
+    def given(self, items: npt.NDArray[np.intp]) -> list[Integers]:
+        """Counts of all categories over some items, variable by variable, as they were given."""
+        parts = np.split(self.pooled(items), self.offsets[1:-1])
+        return [part * d for part, d in zip(parts, self.divisors, strict=True)]
+
     @cached_property
     def reach(self) -> Reach:
         """What tables have to hold."""

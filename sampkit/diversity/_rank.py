@@ -198,6 +198,8 @@ def enter(
 ) -> tuple[Problem, int]:
     """Check everything; the problem and the number of picks."""
     check_choice("engine", engine, ENGINES)
+    if engine == "numba" and find_spec("numba") is None:
+        raise ImportError("engine='numba' needs numba: pip install sampkit[fast]")
     read = read_counts(counts)
     n = read.n_items
     check_reach(read.reach)
@@ -252,8 +254,6 @@ def make_engine(problem: Problem, engine: str, n_select: int) -> Engine:
         engine = "numba" if n_select > LONG and find_spec("numba") is not None else "numpy"
     if engine == "numpy" or problem.costs is not None or problem.candidates is not None:
         return ScanEngine(problem)
-    if find_spec("numba") is None:
-        raise ImportError("engine='numba' needs numba: pip install sampkit[fast]")
     from sampkit.diversity._tree import TreeEngine
 
     return TreeEngine(problem)

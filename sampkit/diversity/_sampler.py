@@ -417,10 +417,7 @@ class GreedyMaximumEntropySampler(CallbackSupportMixin, BaseSampler):
         finally:
             self.ranking_, self.entropy_path_, self.distance_path_ = paths(problem.objective, found)
             everyone = np.arange(problem.counts.n_items)
-            self._pooled = tuple(
-                np.split(problem.counts.pooled(items), problem.counts.offsets[1:-1])
-                for items in (self.ranking_, everyone)
-            )
+            self._pooled = tuple(problem.counts.given(items) for items in (self.ranking_, everyone))
             if joint:
                 self.__dict__.pop("sample_indices_", None)
             else:

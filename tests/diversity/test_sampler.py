@@ -224,6 +224,15 @@ def test_summary(frame, kit):
         assert row["evenness"] == pytest.approx(row["entropy"] / row["max_entropy"])
 
 
+def test_summary_counts_what_was_given():
+    """Counts are divided by their common divisor inside; totals are those of the caller."""
+    counts = 3 * np.array([[1, 0, 2], [0, 1, 0], [1, 1, 0]])
+    row = GreedyMaximumEntropySampler(2).fit(sp.csr_array(counts)).summary().iloc[0]
+    chosen = counts[GreedyMaximumEntropySampler(2).fit(sp.csr_array(counts)).ranking_].sum(axis=0)
+    extra = (np.count_nonzero(chosen) - 1) / (2 * chosen.sum())
+    assert row["entropy_corrected"] - row["entropy"] == pytest.approx(extra)
+
+
 def test_sample_coverage_by_hand():
     """Chao and Jost (2012): 1 - f1/n ((n-1) f1 / ((n-1) f1 + 2 f2)), n=10, f1=3, f2=2."""
     from sampkit.diversity._summary import good_turing
