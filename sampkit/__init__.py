@@ -20,6 +20,7 @@ _SUBMODULES = (
     "neighbors",
     "over_sampling",
     "privacy",
+    "subset",
     "testing",
     "under_sampling",
 )
