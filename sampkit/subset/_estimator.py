@@ -388,6 +388,8 @@ def _per_row(values: Any, n: int) -> Rows:
     array = np.asarray(values)
     if array.shape != (n,):
         raise ValueError(f"sample_weight must have shape ({n},), got {array.shape}.")
+    if not np.any(array):
+        raise ValueError("sample_weight must hold a number other than zero, got zeros only.")
     return array
 
 
