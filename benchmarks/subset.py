@@ -146,18 +146,19 @@ def herding_formulation(X: Any, k: int) -> Any:
 
 
 def k_center_formulation(X: Any, k: int) -> Any:
-    """DeepCore's loop: a k x n table of distances, its minimum over picks for every pick."""
-    left, numbers = np.ones(len(X), dtype=bool), np.arange(len(X))
-    table = np.full((k, len(X)), np.inf)
+    """DeepCore's loop: rows not selected are copied and measured anew, into a k x n table."""
+    left, table = np.ones(len(X), dtype=bool), np.full((k, len(X)), -1.0)
     chosen = [0]
     left[0] = False
     table[0, left] = distances(X[:1], X[left])
+    nearest = table[0].copy()
     for i in range(1, k):
-        nearest = table[:i, left].min(axis=0)
-        at = numbers[left][np.argmax(nearest)]
-        left[at] = False
-        table[i, left] = distances(X[[at]], X[left])
+        at = int(np.argmax(nearest))
         chosen.append(at)
+        left[at] = False
+        nearest[at] = -1
+        table[i, left] = distances(X[[at]], X[left])
+        nearest = np.minimum(nearest, table[i])
     return np.array(chosen)
 
 

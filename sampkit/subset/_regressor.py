@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, column_or_1d, get_tags
+from sklearn.utils import check_array, column_or_1d
 
 from sampkit.subset._estimator import RepeatedSubsetEstimator, Rows
 
@@ -106,9 +106,8 @@ class RepeatedSubsetRegressor(RepeatedSubsetEstimator, RegressorMixin, BaseEstim
 
     def _target(self, y: Any, resumes: bool) -> Rows:
         values: Rows = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
-        several = values.ndim == 2 and values.shape[1] > 1
-        if several and get_tags(self.estimator).target_tags.multi_output:
-            return values
+        if values.ndim == 2 and values.shape[1] > 1:
+            return values  # the estimator refuses them if it cannot
         return column_or_1d(values, warn=True)
 
     def _comparable(self, target: Rows) -> Rows:

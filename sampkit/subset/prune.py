@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.base import check_generator
 from sampkit.subset._arguments import count_of, one_of, shown
+from sampkit.subset._screen import FarthestRows, ScreenedRows
 
 __all__ = [
     "ForgettingTracker",
@@ -98,8 +98,10 @@ def herding(X: npt.ArrayLike, k: int) -> Rows:
 
     Notes
     -----
-    One matrix-vector product a pick: O(n d k) time, O(n) memory beside X. The library DeepCore, and
-    with it the repository of the RS2 paper, takes the *farthest* row instead; that is not herding.
+    One matrix-vector product a pick, O(n d k) time, in float32, with the few rows that its error
+    leaves in question computed anew in float64; two copies of X in memory, one of them float32. The
+    library DeepCore, and with it the repository of the RS2 paper, takes the *farthest* row instead;
+    that is not herding.
 
     References
     ----------
@@ -113,18 +115,14 @@ def herding(X: npt.ArrayLike, k: int) -> Rows:
     """
     data = _matrix(X)
     k = _selected(k, data.shape[0])
-    mean = data.mean(axis=0, dtype=np.float64)
-    # distances do not change with the origin; near it the products lose the fewest digits
-    data = data - mean.astype(data.dtype)
-    mean -= mean.astype(data.dtype)
-    squares = np.einsum("ij,ij->i", data, data)
+    rows = ScreenedRows(data)
+    # of the rows moved to their mean, (i + 1) mu is what rounding has left of it
+    mean = rows.data.mean(axis=0, dtype=np.float64)
     picked, total = np.empty(k, dtype=np.intp), np.zeros_like(mean)
     for i in range(k):
         target = ((i + 1) * mean - total).astype(data.dtype)
-        distance = squares - 2 * (data @ target)
-        distance[picked[:i]] = np.inf
-        picked[i] = np.argmin(distance)
-        total += data[picked[i]]
+        picked[i] = rows.nearest(target, picked[:i])
+        total += rows.data[picked[i]]
     return picked
 
 
@@ -156,8 +154,9 @@ def k_center_greedy(
 
     Notes
     -----
-    One matrix-vector product a pick: O(n d k) time, O(n) memory beside X. The largest distance to
-    the nearest pick is at most twice that of the best k rows.
+    One matrix-vector product a pick, O(n d k) time, in float32, with the few rows that its error
+    leaves in question computed anew in float64; two copies of X in memory, one of them float32. The
+    largest distance to the nearest pick is at most twice that of the best k rows.
 
     References
     ----------
@@ -174,25 +173,17 @@ def k_center_greedy(
     """
     data = _matrix(X)
     n = data.shape[0]
-    start = _initial(initial, n)
+    start = _row_numbers([] if initial is None else initial, n, "initial")
     k = _selected(k, n - start.size)
-    data = data - data.mean(axis=0, dtype=np.float64).astype(data.dtype)
-    squares = np.einsum("ij,ij->i", data, data)
-    nearest = np.full(n, np.inf, dtype=data.dtype)
-    for part in chunks(start.size, rows_per_chunk(n * data.itemsize)):
-        given = start[part]
-        products = data @ data[given].T
-        np.minimum(nearest, (squares[given] - 2 * products).min(axis=1) + squares, out=nearest)
-    np.maximum(nearest, 0, out=nearest)
-    nearest[start] = -np.inf
+    cover = FarthestRows(ScreenedRows(data))
+    for row in start.tolist():
+        cover.add(row)
     picked = np.empty(k, dtype=np.intp)
     for i in range(k):
         first = i == 0 and not start.size
-        at = int(check_generator(random_state).integers(n)) if first else int(np.argmax(nearest))
+        at = int(check_generator(random_state).integers(n)) if first else cover.farthest()
         picked[i] = at
-        distance = squares + squares[at] - 2 * (data @ data[at])
-        np.minimum(nearest, np.maximum(distance, 0, out=distance), out=nearest)
-        nearest[at] = -np.inf
+        cover.add(at)
     return picked
 
 
@@ -476,10 +467,6 @@ def _row_numbers(rows: Any, n: int, name: str) -> Rows:
     if np.unique(index).size != index.size:
         raise ValueError(f"{name} must not name a row twice, got {shown(rows)}.")
     return index.astype(np.intp, copy=False)
-
-
-def _initial(initial: Any, n: int) -> Rows:
-    return _row_numbers([] if initial is None else initial, n, "initial")
 
 
 def _probabilities(proba: npt.ArrayLike) -> Scores:

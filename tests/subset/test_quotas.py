@@ -10,7 +10,7 @@ from sampkit.subset._quotas import cumulative_after
 
 
 def follow(sizes, k, first, n_rounds):
-    """Quotas round by round, from the exactly proportional start after `first` rounds, n | first."""
+    """Quotas round by round after `first` rounds, a multiple of n: exactly proportional."""
     used, rng = first // int(sizes.sum()) * k * sizes, np.random.default_rng(0)
     for t in range(first + 1, first + n_rounds + 1):
         after = cumulative_after(used, t, sizes, k, rng)
