@@ -142,7 +142,9 @@ def test_names_of_columns(digits):
 def test_several_targets(digits):
     X, _, _, _ = digits
     Y = np.stack([X.sum(axis=1), X[:, 0]], axis=1)
-    model = RepeatedSubsetRegressor(MLPRegressor((8,)), 0.1, 3, block_rows=4, random_state=0)
+    model = RepeatedSubsetRegressor(
+        MLPRegressor(hidden_layer_sizes=(8,)), 0.1, 3, block_rows=4, random_state=0
+    )
     assert model.fit(X, Y).predict(X).shape == Y.shape
 
 

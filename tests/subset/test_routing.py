@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,14 +66,15 @@ def test_through_a_pipeline_and_a_search():
     line = SGDClassifier(random_state=0).set_partial_fit_request(sample_weight=True)
     model = make_pipeline(
         StandardScaler().set_fit_request(sample_weight=False),
-        RepeatedSubsetClassifier(line, 0.5, 4, random_state=0).set_score_request(
-            sample_weight=False
-        ),
+        RepeatedSubsetClassifier(line, 0.5, 4, random_state=0),
     )
     weighted = model.fit(X, Y, sample_weight=np.where(Y == 1, 50.0, 1.0)).predict(X).mean()
     assert weighted > model.fit(X, Y).predict(X).mean()
     name = "repeatedsubsetclassifier__subset_size"
-    search = GridSearchCV(model, {name: [0.2, 0.5]}, cv=3, error_score="raise")
+    scorer = get_scorer("accuracy").set_score_request(sample_weight=False)
+    search = GridSearchCV(
+        model, {name: [0.2, 0.5]}, scoring=scorer, cv=3, error_score="raise"
+    )  # fmt: skip
     search.fit(X, Y, sample_weight=W)
 
 
