@@ -170,7 +170,7 @@ class TimeToAccuracyDisplay:
             hit = None if self.target is None else time_to_accuracy(history, self.target)
             reached = "" if self.target is None else ": not reached"
             if hit is not None:
-                reached = f": {hit[cost] * factor:,.3g}"
+                reached = f": {_rounded(hit[cost] * factor)}"
             (line,) = ax.plot(x, score, label=f"{name}{reached}", lw=1.8)
             if hit is not None:
                 ax.plot(hit[cost] * factor, hit["eval_score"], "o", color=line.get_color(), ms=6)
@@ -183,3 +183,8 @@ class TimeToAccuracyDisplay:
         ax.set_xlabel(label)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(title=title, loc="lower right", frameon=False, fontsize=9)
+
+
+def _rounded(value: float) -> str:
+    """Three figures at least, and no exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
