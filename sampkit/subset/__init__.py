@@ -17,6 +17,8 @@ from sampkit.subset._regressor import RepeatedSubsetRegressor
 from sampkit.subset._rounds import iter_random_subsets
 from sampkit.subset._splitter import RepeatedRandomSubset
 
+_SUBMODULES = ("prune", "torch")
+
 __all__ = [
     "RepeatedRandomSubset",
     "RepeatedSubsetClassifier",
