@@ -84,9 +84,9 @@ plt.show()
 # %%
 # Accuracy against seconds, rows and bytes
 # ----------------------------------------
-# The learning rate of each falls to zero over its own rounds: a schedule made for the budget that
-# is run is half of the method. On small networks like this one the rounds' fixed costs weigh; rows and
-# bytes are what grows with the data.
+# The learning rate of each falls to zero over its own rounds: a schedule made for the budget
+# that is run is half of the method. On small networks like this one the rounds' fixed costs weigh;
+# rows and bytes are what grows with the data.
 models = {
     "RS2, 5 %": train(X, y, 0.05, ROUNDS, eval_set=(X_test, y_test)),
     "RS2, 10 %": train(X, y, 0.10, ROUNDS, eval_set=(X_test, y_test)),

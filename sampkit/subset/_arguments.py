@@ -90,3 +90,16 @@ def shown(value: Any) -> str:
     """A value as an error shows it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def row_numbers(rows: Any, n: int, name: str) -> npt.NDArray[np.intp]:
+    """Distinct row numbers in range."""
+    index = np.asarray(rows)
+    if index.size == 0:
+        index = index.astype(np.intp)
+    fits = index.ndim == 1 and index.dtype.kind in "iu"
+    if not fits or (index.size and (index.min() < 0 or index.max() >= n)):
+        raise ValueError(f"{name} must hold row numbers in [0, {n - 1}], got {shown(rows)}.")
+    if np.unique(index).size != index.size:
+        raise ValueError(f"{name} must not name a row twice, got {shown(rows)}.")
+    return index.astype(np.intp, copy=False)

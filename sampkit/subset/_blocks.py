@@ -39,10 +39,11 @@ def iter_block_subsets(
     random_state : None, int, SeedSequence, Generator or RandomState, default=None
         Seed.
 
-    Yields
-    ------
-    list of slice
-        The round's blocks in ascending order. They hold k rows or more, by less than one block.
+    Returns
+    -------
+    iterator of list of slice
+        The blocks of each round in ascending order. They hold k rows or more, by less than one
+        block.
 
     Raises
     ------

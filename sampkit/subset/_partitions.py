@@ -34,10 +34,10 @@ def iter_partition_subsets(
     random_state : None, int, SeedSequence, Generator or RandomState, default=None
         Seed.
 
-    Yields
-    ------
-    DataFrame, Series or ndarray
-        Rows of the round in random order, in memory.
+    Returns
+    -------
+    iterator of DataFrame, Series or ndarray
+        Rows of each round in random order, in memory.
 
     Raises
     ------

@@ -202,10 +202,10 @@ def iter_random_subsets(
     random_state : None, int, SeedSequence, Generator or RandomState, default=None
         Seed. An int gives the same stream every time.
 
-    Yields
-    ------
-    ndarray of shape (k,)
-        Distinct row numbers of the round, an array of its own.
+    Returns
+    -------
+    iterator of ndarray of shape (k,)
+        Distinct row numbers of each round, an array of its own.
 
     Raises
     ------

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import pytest
 import scipy
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.neural_network import MLPRegressor
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.fixes import parse_version
 
@@ -15,11 +13,7 @@ ESTIMATORS = [
     RepeatedSubsetClassifier(SGDClassifier(), n_rounds=10),
     RepeatedSubsetClassifier(MultinomialNB(), 0.5, 6, stratify=True),
     RepeatedSubsetRegressor(SGDRegressor(), n_rounds=20, block_rows=5),
-    RepeatedSubsetRegressor(
-        MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.03), 0.5, 40,
-        lr_schedule="linear",
-    ),
-]  # fmt: skip
+]
 
 
 def excuses():
@@ -35,7 +29,6 @@ def excuses():
 
 
 @pytest.mark.filterwarnings("ignore:Targets within blocks:UserWarning")  # toy data sorted by y
-@pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e.estimator).__name__)
 def test_all_checks_pass_and_none_is_skipped(estimator):
     expected = excuses()

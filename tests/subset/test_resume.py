@@ -66,7 +66,7 @@ ESTIMATORS = {
 }
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.sampled_from(sorted(ESTIMATORS)),
     st.lists(st.integers(1, 11), max_size=3),

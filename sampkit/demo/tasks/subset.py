@@ -128,12 +128,12 @@ def _cost_row(full: Any, fresh: Any, quick: bool) -> Row:
 
     target = 0.8 if quick else TARGET
     needed = [time_to_accuracy(model.history_, target) for model in (full, fresh)]
-    seen = [
-        model.n_samples_seen_ if entry is None else entry["n_seen"]
+    before, after = (
+        float(model.n_samples_seen_ if entry is None else entry["n_seen"])
         for model, entry in zip((full, fresh), needed, strict=True)
-    ]
+    )
     what = f"rows trained on to reach {target:.0%}: a fresh tenth a round for all rows"
-    return Row(what, *map(float, seen), "lower", spec=",.0f", compare="ratio")
+    return Row(what, before, after, "lower", spec=",.0f", compare="ratio")
 
 
 def _picture(found: dict[str, dict[float, Any]], full: float) -> Picture:
