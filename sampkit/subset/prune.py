@@ -1,7 +1,8 @@
 """Selections of a fixed subset, the baselines that RS2 is measured against.
 
 Plain arrays in, row numbers or one score a row out. None of them beats a fresh random subset every
-round where the budget is small; they are here so that everyone can check.
+round where the budget is small [1]_; they are here so that everyone can check. More of them are in
+DeepCore [2]_.
 
 Not here, because they cost more than the training they save: GLISTER, CRAIG, GradMatch, CAL,
 DeepFool, contextual diversity. For facility location and graph cut see the package apricot.
