@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import struct
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sampkit.privacy._counting import Counter, Tally
+from sampkit.privacy._counts_bytes import packed, unpacked
 from sampkit.privacy._estimate import estimate_table
 from sampkit.privacy._protocol import Array, Counts
 from sampkit.privacy._reports import Rows
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOINED_BYTES = 1 << 20  # small blobs are put together before they are counted
-MAGIC = b"sampkit.privacy.counts.1\n"
 
 
 class LDPAggregator:
@@ -280,7 +277,10 @@ class LDPAggregator:
         confidence_level : float, default=0.95
             In (0, 1).
         interval : {'wilson', 'clopper-pearson', 'normal'}, default='wilson'
-            Interval of the support probability, mapped to the frequency.
+            Interval of the support probability, mapped to the frequency. Wilson's covers 94 to
+            96.5 % for a nominal 95 %; only where about five supporting reports are expected per
+            category it moves between 93 and 97.5 % with the frequency. Clopper-Pearson's never
+            covers less than nominal, and is wider.
         simultaneous : bool, default=False
             Whether all intervals together have the confidence level (Šidák).
         target : {'population', 'sample'}, default='population'
@@ -321,19 +321,7 @@ class LDPAggregator:
         -------
         bytes
         """
-        tally = self._tally
-        header = {
-            "schema": self.schema.to_json(),
-            "n_reports": tally.n_reports,
-            "n_rejected": tally.n_rejected,
-            "histograms": [h is not None for h in tally.histograms],
-        }
-        arrays = [tally.n_per_attribute, *tally.supports]
-        arrays += [h for h in tally.histograms if h is not None]
-        head = json.dumps(header).encode()
-        body = b"".join(a.astype("<i8").tobytes() for a in arrays)
-        packed = struct.pack("<I", len(head)) + head + body
-        return MAGIC + hashlib.sha256(packed).digest() + packed
+        return packed(self.schema, self._tally)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LDPAggregator:
@@ -354,27 +342,9 @@ class LDPAggregator:
         ValueError
             Bytes that `to_bytes` has not written, or damaged ones.
         """
-        start = len(MAGIC) + 32
-        packed = data[start:]
-        whole = data[: len(MAGIC)] == MAGIC and len(packed) > 4
-        if not whole or hashlib.sha256(packed).digest() != data[len(MAGIC) : start]:
-            raise ValueError("data are no aggregator's bytes, or damaged ones.")
-        (size,) = struct.unpack("<I", packed[:4])
-        header = json.loads(packed[4 : 4 + size])
-        aggregator = cls(LDPSchema.from_json(header["schema"]))
-        numbers = np.frombuffer(packed[4 + size :], dtype="<i8").astype(np.int64)
-        tally = aggregator._tally
-        kept = [
-            h if known else None
-            for h, known in zip(tally.histograms, header["histograms"], strict=True)
-        ]
-        shapes = [tally.n_per_attribute, *tally.supports, *(h for h in kept if h is not None)]
-        pieces = np.split(numbers, np.cumsum([len(a) for a in shapes])[:-1])
-        rest = iter(pieces)
-        tally.n_per_attribute = next(rest)
-        tally.supports = [next(rest) for _ in tally.supports]
-        tally.histograms = [None if h is None else next(rest) for h in kept]
-        tally.n_reports, tally.n_rejected = header["n_reports"], header["n_rejected"]
+        schema, tally = unpacked(data)
+        aggregator = cls(schema)
+        aggregator._tally = tally
         return aggregator
 
 
