@@ -163,7 +163,7 @@ def test_all_checks_of_scikit_learn(estimator):
     skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
     # A tag makes scikit-learn skip these; test_checks_that_randomness_skips runs them.
     left = {"check_transformer_general", "check_transformer_data_not_an_array"}
-    left |= {"check_pipeline_consistency", "check_array_api_input"}
+    left |= {"check_pipeline_consistency"}
     assert skipped <= (left if isinstance(estimator, LDPTransformer) else set())
 
 
