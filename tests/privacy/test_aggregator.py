@@ -10,10 +10,11 @@ import tracemalloc
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampkit.privacy import LDPAggregator, LDPClient, LDPSchema
+from sampkit.privacy._counting import BLOCK_ROWS
 from sampkit.privacy._counts_bytes import MAGIC
 from sampkit.privacy._reports import read_field
 from sampkit.privacy.oracles.hashing import hash_one
@@ -133,7 +134,7 @@ def test_dask_arrays_with_malformed_rows():
     assert (aggregator.n_reports_, aggregator.n_rejected_) == (499, 1)
 
 
-@pytest.mark.parametrize("n", [1, 15, 16384, 16385, 40000])
+@pytest.mark.parametrize("n", [1, 15, BLOCK_ROWS, BLOCK_ROWS + 1, 100_000])
 def test_block_boundaries(n):
     for protocol in ("grr", "oue-z"):
         schema = LDPSchema([3, 70], 1.0, protocol=protocol)
@@ -146,6 +147,32 @@ def test_block_boundaries(n):
                 one = LDPAggregator(schema).partial_fit(row[None]).support_counts_
                 expected = [e + times * c for e, c in zip(expected, one, strict=True)]
         assert all(map(np.array_equal, counted.support_counts_, expected))
+
+
+@given(
+    sizes=st.lists(st.sampled_from([2, 3, 7, 16, 100, 300, 20000]), min_size=2, max_size=7),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=30, deadline=None)
+def test_neighbours_counted_together(sizes, seed):
+    """Fields of any widths, side by side: each code is counted, each impossible one refused."""
+    schema = LDPSchema(sizes, 2.0, protocol="grr")
+    reports = some_reports(schema, 60, seed)
+    fields = list(zip(schema.layout.offsets, schema.layout.widths, strict=True))
+    bits = ["".join(format(byte, "08b") for byte in row) for row in reports]
+    codes = np.array([[int(text[o : o + w], 2) for o, w in fields] for text in bits])
+    counts = LDPAggregator(schema).partial_fit(reports).support_counts_
+    for count, column, k in zip(counts, codes.T, sizes, strict=True):
+        assert np.array_equal(count, np.bincount(column, minlength=k))
+    for j, ((offset, width), k) in enumerate(zip(fields, sizes, strict=True)):
+        if k == 1 << width:
+            continue
+        text = bits[0][:offset] + format(k, f"0{width}b") + bits[0][offset + width :]
+        bad = int(text, 2).to_bytes(len(text) // 8, "big")
+        with pytest.raises(ValueError, match="malformed"):
+            LDPAggregator(schema).partial_fit(bad)
+        skipped = LDPAggregator(schema).partial_fit([bad, reports], on_error="skip")
+        assert (skipped.n_reports_, skipped.n_rejected_) == (60, 1), j
 
 
 @given(
