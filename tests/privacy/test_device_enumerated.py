@@ -97,7 +97,7 @@ def enumerated(schema: LDPSchema, codes: list[int], way: str) -> dict[bytes, Fra
     if way == "many":
         assert not mixture.runs
         # the matrix of fakes draws groups in the order of their laws, then the outcome is drawn
-        tables = [draws(group.law) for group, m in mixture.draws for _ in range(m)]
+        tables = [draws(group.law) for group, m in mixture.fakes.draws for _ in range(m)]
     law = defaultdict(Fraction)
     sizes = schema.domain_sizes
     for outcome, fakes in itertools.product(truth, itertools.product(*tables)):
