@@ -156,7 +156,7 @@ def test_bad_calls_are_named(df, options, error, message):
     ],
     ids=str,
 )
-# some checks fit 40 rows of 10 columns without a seed: one in ten leaves an attribute without report
+# some checks fit 40 rows of 10 columns without a seed: one fit in ten leaves an attribute out
 @pytest.mark.filterwarnings("ignore:nobody reported on attribute:RuntimeWarning")
 @LEARNS
 def test_all_checks_of_scikit_learn(estimator):
