@@ -88,8 +88,8 @@ class LDPAggregator:
         Parameters
         ----------
         reports : bytes, ndarray of uint8 of shape (n, report_nbytes), iterable of these, or dask
-            One report or several end to end, rows, or a dask array of rows, which is counted
-            block by block where it lies.
+            One report or several end to end, or rows; or a dask array of rows or a dask bag of
+            bytes, which are counted block by block where they lie.
         on_error : {'raise', 'skip'}, default='raise'
             What to do with malformed reports. A call that raises leaves all counts as they were;
             'skip' adds to `n_rejected_` and counts nothing else of them (bytes of a wrong length
@@ -167,10 +167,13 @@ class LDPAggregator:
         return False
 
     def _lazily(self, reports: Any, on_error: str) -> Tally:
-        """Blocks of a dask array to tallies, summed as a tree."""
+        """Blocks of a dask array or partitions of a bag to tallies, summed as a tree."""
         from sampkit._dask import tree_reduce
 
-        if reports.ndim != 2 or reports.dtype != np.uint8:
+        kind = type(reports).__name__
+        if kind not in ("Array", "Bag"):
+            raise TypeError(f"reports must be a dask array or bag, got a dask {kind}.")
+        if kind == "Array" and (reports.ndim != 2 or reports.dtype != np.uint8):
             raise TypeError(
                 f"reports must be uint8 of shape (n, {self.schema.report_nbytes}), got "
                 f"{reports.dtype} {reports.shape}."
@@ -364,6 +367,7 @@ def _pieces(reports: Any) -> Iterator[Any]:
         yield piece
 
 
-def _tally_of(rows: Rows, schema: LDPSchema, on_error: str) -> Tally:
-    aggregator = LDPAggregator(schema).partial_fit(np.asarray(rows), on_error=on_error)
-    return aggregator._tally
+def _tally_of(block: Any, schema: LDPSchema, on_error: str) -> Tally:
+    """Counts of a block of rows, or of a partition that is a list of blobs."""
+    reports = np.asarray(block) if hasattr(block, "shape") else list(block)
+    return LDPAggregator(schema).partial_fit(reports, on_error=on_error)._tally

@@ -7,7 +7,9 @@ import json
 import struct
 import tracemalloc
 
+import dask
 import dask.array as da
+import dask.bag as bag
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,6 +121,34 @@ def test_dask_arrays_are_counted_block_by_block(blocks):
     reports = some_reports(schema)
     lazy = da.from_array(reports, chunks=(blocks, 1))
     assert same(LDPAggregator(schema).partial_fit(reports), LDPAggregator(schema).partial_fit(lazy))
+
+
+def test_dask_bags_are_counted_partition_by_partition():
+    schema = LDPSchema(DOMAIN, 1.5)
+    reports = some_reports(schema)
+    expected = LDPAggregator(schema).partial_fit(reports)
+    blobs = [row.tobytes() for row in reports]
+    lazy = bag.from_sequence(blobs, npartitions=3)
+    assert same(expected, LDPAggregator(schema).partial_fit(lazy))
+    mapped = lazy.map(bytearray)  # partitions that are iterators
+    assert same(expected, LDPAggregator(schema).partial_fit(mapped))
+    broken = bag.from_sequence([*blobs, b""], npartitions=3)
+    aggregator = LDPAggregator(schema)
+    with pytest.raises(ValueError, match="multiple"):
+        aggregator.partial_fit(broken)
+    assert aggregator.n_reports_ == 0
+    aggregator.partial_fit(broken, on_error="skip")
+    assert (aggregator.n_reports_, aggregator.n_rejected_) == (500, 1)
+
+
+@pytest.mark.parametrize(
+    "lazy",
+    [dask.delayed(b"x"), da.zeros((4, 2)), da.zeros(4, dtype=np.uint8)],
+    ids=["delayed", "floats", "flat"],
+)
+def test_other_dask_collections_are_a_type_error(lazy):
+    with pytest.raises(TypeError, match="reports must be"):
+        LDPAggregator(LDPSchema(DOMAIN, 1.5)).partial_fit(lazy)
 
 
 def test_dask_arrays_with_malformed_rows():
