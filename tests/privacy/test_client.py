@@ -255,37 +255,50 @@ def test_every_random_byte_is_the_systems(monkeypatch):
     assert not seeded.secure
 
 
-def long_schema() -> LDPSchema:
-    return LDPSchema([300], 0.1, solution="spl", protocol="oue")  # 300 noisy bits: no coincidence
+# 300 noisy bits or categories: no coincidence
+LONG = {
+    "spl-oue": LDPSchema([300, 2], 0.1, solution="spl", protocol="oue"),
+    "rsfd-oue-z": LDPSchema([300, 2], 0.1, protocol="oue-z"),
+    "rsfd-grr": LDPSchema([2] * 300, 0.1, protocol="grr"),
+}
+every_long_schema = pytest.mark.parametrize("schema", LONG.values(), ids=LONG)
 
 
-def child(client, queue):
-    queue.put([client.privatize([0]) for _ in range(5)])
+def child(client, record, queue):
+    one = [client.privatize(record) for _ in range(5)]
+    queue.put([*one, *(row.tobytes() for row in client.privatize_many([record] * 5))])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_client_repeats_nothing():
-    client = LDPClient(long_schema())
-    client.privatize([0])
+@every_long_schema
+def test_a_forked_client_repeats_nothing(schema):
+    record = [0] * len(schema.domain_sizes)
+    client = LDPClient(schema)
+    client.privatize(record)
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
-    children = [context.Process(target=child, args=(client, queue)) for _ in range(2)]
+    children = [context.Process(target=child, args=(client, record, queue)) for _ in range(2)]
     for process in children:
         process.start()
     reports = [report for _ in children for report in queue.get()]
     for process in children:
         process.join()
-    reports += [client.privatize([0]) for _ in range(5)]
-    assert len(set(reports)) == 15
+    reports += [client.privatize(record) for _ in range(5)]
+    assert len(set(reports)) == 25
 
 
-def test_a_pickled_client_repeats_nothing_and_holds_no_stream():
-    client = LDPClient(long_schema())
+@every_long_schema
+def test_a_pickled_client_repeats_nothing_and_holds_no_stream(schema):
+    record = [0] * len(schema.domain_sizes)
+    client = LDPClient(schema)
+    client.privatize_many([record])
     data = pickle.dumps(client)
-    assert data == pickle.dumps(client) or client.privatize([0])
+    assert len(data) < len(schema.to_json()) + 500  # the schema, and no table
     copies = [pickle.loads(data) for _ in range(3)]
     assert all(copy.secure for copy in copies)
-    assert len({copy.privatize([0]) for copy in (*copies, client)}) == 4
+    assert len({copy.privatize(record) for copy in (*copies, client)}) == 4
+    many = {copy.privatize_many([record]).tobytes() for copy in (*copies, client)}
+    assert len(many) == 4
     assert b"random" not in data
 
 
