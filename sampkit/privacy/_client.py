@@ -154,7 +154,9 @@ class LDPClient:
     def _matrix(self, X: Any, columns: Any, rows: slice) -> Array:
         """Codes (n, d) of some records: what counts from 0 already stays where it is."""
         if isinstance(X, np.ndarray) and self._counting and codes_are_in(X[rows], self._sizes):
-            return X[rows]
+            # sums of uint64 and int64 would be floats
+            wide = X.dtype.itemsize == 8 or not X.dtype.isnative
+            return X[rows].astype(np.int64, copy=False) if wide else X[rows]
         codes = np.empty((len(self._codes), rows.stop - rows.start), dtype=self._code_type)
         for j, table in enumerate(self._codes):
             codes[j] = table.many(columns(j, rows))

@@ -142,7 +142,8 @@ def codes_are_in(codes: npt.NDArray[Any], sizes: npt.NDArray[np.int64]) -> bool:
         return False
     # one comparison for both ends: as an unsigned number a negative one is very large
     unsigned = np.dtype(f"u{codes.dtype.itemsize}").newbyteorder(codes.dtype.byteorder)
-    top = np.minimum(sizes - 1, np.iinfo(codes.dtype).max).astype(unsigned.newbyteorder("="))
+    largest = min(int(np.iinfo(codes.dtype).max), (1 << 63) - 1)
+    top = np.minimum(sizes - 1, largest).astype(unsigned.newbyteorder("="))
     bits, whole = codes.view(unsigned), 0
     if codes.flags.c_contiguous:  # many rows as one: NumPy's loops are slow when they are short
         whole = len(codes) // TOGETHER * TOGETHER

@@ -102,7 +102,8 @@ class Mixture:
         if self.runs:
             bits = np.flatnonzero(kind >= BIT) if self.groups else slice(None)
             at, field, kind = at[bits], field[bits], kind[bits]
-            set_bits(rows, at, self.offsets[field] + codes[at, field], kind - np.uint8(BIT))
+            place = self.offsets[field] + codes[at, field].astype(np.int64)
+            set_bits(rows, at, place, kind - np.uint8(BIT))
 
     def _noise(self, field: Array, entropy: Entropy) -> Array:
         """A uniform category of every record's attribute."""

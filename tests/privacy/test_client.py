@@ -600,5 +600,34 @@ def test_columns_of_strings_and_numbers():
     assert LDPClient(numbers).privatize_many(Y[:0]).shape == (0, numbers.report_nbytes)
 
 
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_every_type_of_integer_is_a_code(case):
+    """Type, byte order and layout of a table of codes change no report, as labels do not."""
+    sizes = (2, 3) if "prior" in case.options else (2, 120)
+    schema = case.schema(sizes)
+    X = np.random.default_rng(0).integers(0, sizes, (300, 2))
+    expected = LDPClient(schema, 5).privatize_many(X)
+    kinds = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4", ">u8"]
+    for Y in (*(X.astype(kind) for kind in kinds), np.asfortranarray(X), X[::-1][::-1],
+              X.astype(object), pd.DataFrame(X, columns=["x0", "x1"]), X.tolist()):  # fmt: skip
+        assert np.array_equal(LDPClient(schema, 5).privatize_many(Y), expected)
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i8", "u8", ">i4", "f8", "O"])
+@pytest.mark.parametrize("n", [1, 63, 64, 200])
+def test_codes_outside_of_the_domain_are_named(kind, n):
+    schema = LDPSchema([3, 200], 1.0, protocol="oue-z")
+    for row in (0, n // 2, n - 1):
+        for j, code in ((0, 3), (1, 201), (0, -1), (1, -100)):
+            X = np.zeros((n, 2), dtype=int)
+            X[row, j] = code
+            wrong = X.astype(kind)
+            if wrong[row, j] != code:
+                continue  # the type cannot hold it
+            for Y in (wrong, np.asfortranarray(wrong)):
+                with pytest.raises(ValueError, match=rf"'x{j}' has no category {code}"):
+                    LDPClient(schema, 0).privatize_many(Y)
+
+
 def test_grid_is_two_to_the_32():
     assert GRID == 1 << 32
