@@ -1,7 +1,7 @@
 """Generated rows: diffusion samplers as plans of numbers.
 
 A solver on a schedule and a grid is a *plan*: every coefficient, in float64, before the first
-network call. Plans need NumPy alone; what runs them will need PyTorch.
+network call. Plans need NumPy alone; what runs them needs PyTorch.
 
 No submodule is imported before one of its names is used.
 """
@@ -12,18 +12,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._law import (
         GaussianLaw,
         GaussianResponse,
         gaussian_law,
         gaussian_response,
     )
+    from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
         exp_moments,
         lagrange_integral_weights,
     )
     from sampkit.diffusion.grids import time_grid
+    from sampkit.diffusion.guidance import (
+        ClassifierFreeGuidance,
+        ClassifierGuidance,
+        Clip,
+        DynamicThreshold,
+    )
+    from sampkit.diffusion.models import DiffusionModel, EDMPrecond
     from sampkit.diffusion.plan import Plan, Row, Update
     from sampkit.diffusion.schedules import (
         CallableSchedule,
@@ -55,6 +64,15 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "sampkit.diffusion._executor": ("initial_noise", "sample"),
+    "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
+    "sampkit.diffusion.guidance": (
+        "ClassifierFreeGuidance",
+        "ClassifierGuidance",
+        "Clip",
+        "DynamicThreshold",
+    ),
+    "sampkit.diffusion.models": ("DiffusionModel", "EDMPrecond"),
     "sampkit.diffusion._law": (
         "GaussianLaw",
         "GaussianResponse",
@@ -105,10 +123,18 @@ __all__ = [
     "DEIS",
     "PNDM",
     "CallableSchedule",
+    "ClassifierFreeGuidance",
+    "ClassifierGuidance",
+    "Clip",
     "DPMSolver",
+    "DiffusionModel",
     "DiscreteVPSchedule",
+    "DynamicThreshold",
+    "EDMPrecond",
+    "EmpiricalDenoiser",
     "FlowSchedule",
     "GaussianLaw",
+    "GaussianMixture",
     "GaussianResponse",
     "NoiseSchedule",
     "Plan",
@@ -126,8 +152,10 @@ __all__ = [
     "gaussian_frechet",
     "gaussian_law",
     "gaussian_response",
+    "initial_noise",
     "lagrange_integral_weights",
     "mmd2",
+    "sample",
     "sliced_wasserstein",
     "solver_from_dict",
     "time_grid",
