@@ -16,6 +16,7 @@ _SUBMODULES = (
     "compose",
     "datasets",
     "demo",
+    "diffusion",
     "metrics",
     "neighbors",
     "over_sampling",

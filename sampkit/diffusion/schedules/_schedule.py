@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Float = Any  # float or ndarray of float64, as the argument was
+FloatArray = npt.NDArray[np.float64]
 
 
 class NoiseSchedule(ABC):
@@ -34,7 +35,6 @@ class NoiseSchedule(ABC):
     t_max: float
     zero_node: ClassVar[float | None] = 0.0
 
-    @abstractmethod
     def log_alpha(self, t: npt.ArrayLike) -> Float:
         """Logarithm of alpha; -inf where no data is left.
 
@@ -47,8 +47,8 @@ class NoiseSchedule(ABC):
         -------
         float64 or ndarray of float64, as `t`
         """
+        return self._log_alpha_at(_float64(t))[()]
 
-    @abstractmethod
     def t_from_lam(self, lam: npt.ArrayLike) -> Float:
         """The time of a half log-SNR, the inverse of `lam`.
 
@@ -61,6 +61,7 @@ class NoiseSchedule(ABC):
         -------
         float64 or ndarray of float64, as `lam`
         """
+        return self._time_at(_float64(lam))[()]
 
     def alpha(self, t: npt.ArrayLike) -> Float:
         """Share of the data, in [0, 1].
@@ -88,7 +89,7 @@ class NoiseSchedule(ABC):
         -------
         float64 or ndarray of float64, as `t`
         """
-        return np.sqrt(-np.expm1(2 * self.log_alpha(t)))
+        return self._sigma_at(_float64(t))[()]
 
     def lam(self, t: npt.ArrayLike) -> Float:
         """Half log-SNR, log(alpha / sigma): +inf without noise, -inf without data.
@@ -102,9 +103,7 @@ class NoiseSchedule(ABC):
         -------
         float64 or ndarray of float64, as `t`
         """
-        log_alpha = self.log_alpha(t)
-        with np.errstate(divide="ignore"):
-            return log_alpha - np.log(-np.expm1(2 * log_alpha)) / 2
+        return self._lam_at(_float64(t))[()]
 
     def add_noise(self, x: Any, noise: Any, t: Any) -> Any:
         """Draw from the forward law: ``alpha x + sigma noise``.
@@ -146,8 +145,35 @@ class NoiseSchedule(ABC):
         ValueError
             The schedule is made of functions.
         """
-        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
-        return {"name": type(self).__name__, **kept}
+        return {"name": type(self).__name__, **self._parameters()}
+
+    # --- what a schedule says, of float64 arrays --------------------------------------------------
+
+    @abstractmethod
+    def _log_alpha_at(self, t: FloatArray) -> Float:
+        """Logarithm of alpha."""
+
+    @abstractmethod
+    def _time_at(self, lam: FloatArray) -> Float:
+        """The inverse of `_lam_at`."""
+
+    def _sigma_at(self, t: FloatArray) -> Float:
+        """Sigma; by default variance is preserved."""
+        return np.sqrt(-np.expm1(2 * self._log_alpha_at(t)))
+
+    def _lam_at(self, t: FloatArray) -> Float:
+        """Half log-SNR; by default variance is preserved."""
+        log_alpha = self._log_alpha_at(t)
+        with np.errstate(divide="ignore"):
+            return log_alpha - np.log(-np.expm1(2 * log_alpha)) / 2
+
+    def _parameters(self) -> dict[str, Any]:
+        """What `to_dict` keeps."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
+
+
+def _float64(values: npt.ArrayLike) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
 
 
 def check_span(t_min: float, t_max: float) -> None:
@@ -155,6 +181,6 @@ def check_span(t_min: float, t_max: float) -> None:
         raise ValueError(f"t_min < t_max must be finite numbers, got {t_min!r} and {t_max!r}.")
 
 
-def log_alpha_of_lam(lam: npt.ArrayLike) -> Float:
+def log_alpha_of_lam(lam: FloatArray) -> FloatArray:
     """Variance-preserving: alpha^2 = 1 / (1 + exp(-2 lambda))."""
-    return -np.logaddexp(0.0, -2 * np.asarray(lam, dtype=np.float64)) / 2
+    return -np.logaddexp(0.0, -2 * lam) / 2

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
-from sampkit.diffusion.schedules._schedule import Float, NoiseSchedule, check_span, log_alpha_of_lam
+from sampkit.diffusion.schedules._schedule import (
+    Float,
+    FloatArray,
+    NoiseSchedule,
+    check_span,
+    log_alpha_of_lam,
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,15 @@ class VPLinearSchedule(NoiseSchedule):
         if self.t_min < 0:
             raise ValueError(f"t_min must be >= 0, got {self.t_min!r}.")
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
-        t = np.asarray(t, dtype=np.float64)[()]
+    def _log_alpha_at(self, t: FloatArray) -> Float:
         return -t * (t * ((self.beta_max - self.beta_min) / 4) + self.beta_min / 2)
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        twice = -4 * log_alpha_of_lam(lam)[()]  # t^2 (b1 - b0) + 2 t b0
+    def _time_at(self, lam: FloatArray) -> Float:
+        twice = -4 * log_alpha_of_lam(lam)  # t^2 (b1 - b0) + 2 t b0
         slope, rate = self.beta_max - self.beta_min, self.beta_min
         root = np.sqrt(rate * rate + slope * twice)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(twice == 0, 0.0, twice / (root + rate))[()]
+            return np.where(twice == 0, 0.0, twice / (root + rate))
 
 
 @dataclass(frozen=True)
@@ -113,14 +117,14 @@ class VPCosineSchedule(NoiseSchedule):
     def _rate(self) -> float:
         return np.pi / 2 / (1 + self.s)
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
-        half = np.asarray(t, dtype=np.float64)[()] * (self._rate / 2)
+    def _log_alpha_at(self, t: FloatArray) -> Float:
+        half = t * (self._rate / 2)
         start = self._rate * self.s
         # cos(b) / cos(a) - 1 = -2 sin((a + b) / 2) sin((b - a) / 2) / cos(a): exact for small t
         return np.log1p(-2 * np.sin(start + half) * np.sin(half) / np.cos(start))
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        alpha = np.exp(log_alpha_of_lam(lam)[()])
+    def _time_at(self, lam: FloatArray) -> Float:
+        alpha = np.exp(log_alpha_of_lam(lam))
         start = self._rate * self.s
         return np.arccos(alpha * np.cos(start)) / self._rate - self.s
 
@@ -171,18 +175,18 @@ class VESchedule(NoiseSchedule):
         """`sigma_max`."""
         return self.sigma_max
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
-        return np.zeros_like(np.asarray(t, dtype=np.float64))[()]
+    def _log_alpha_at(self, t: FloatArray) -> Float:
+        return np.zeros_like(t)
 
-    def sigma(self, t: npt.ArrayLike) -> Float:
-        return np.array(t, dtype=np.float64)[()]
+    def _sigma_at(self, t: FloatArray) -> Float:
+        return t.copy()
 
-    def lam(self, t: npt.ArrayLike) -> Float:
+    def _lam_at(self, t: FloatArray) -> Float:
         with np.errstate(divide="ignore"):
-            return -np.log(np.asarray(t, dtype=np.float64))[()]
+            return -np.log(t)
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        return np.exp(-np.asarray(lam, dtype=np.float64))[()]
+    def _time_at(self, lam: FloatArray) -> Float:
+        return np.exp(-lam)
 
 
 @dataclass(frozen=True)
@@ -227,16 +231,16 @@ class FlowSchedule(NoiseSchedule):
                 f"t_min and t_max must lie in [0, 1], got {self.t_min!r} and {self.t_max!r}."
             )
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
+    def _log_alpha_at(self, t: FloatArray) -> Float:
         with np.errstate(divide="ignore"):
-            return np.log1p(-np.asarray(t, dtype=np.float64))[()]
+            return np.log1p(-t)
 
-    def sigma(self, t: npt.ArrayLike) -> Float:
-        return np.array(t, dtype=np.float64)[()]
+    def _sigma_at(self, t: FloatArray) -> Float:
+        return t.copy()
 
-    def lam(self, t: npt.ArrayLike) -> Float:
+    def _lam_at(self, t: FloatArray) -> Float:
         with np.errstate(divide="ignore"):
-            return self.log_alpha(t) - np.log(np.asarray(t, dtype=np.float64))[()]
+            return np.log1p(-t) - np.log(t)
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        return expit(-np.asarray(lam, dtype=np.float64))[()]
+    def _time_at(self, lam: FloatArray) -> Float:
+        return expit(-lam)

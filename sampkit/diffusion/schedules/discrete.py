@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion.schedules._schedule import Float, NoiseSchedule, log_alpha_of_lam
+from sampkit.diffusion.schedules._schedule import Float, FloatArray, NoiseSchedule, log_alpha_of_lam
 
 
 @dataclass(frozen=True)
@@ -110,21 +110,21 @@ class DiscreteVPSchedule(NoiseSchedule):
                 nodes[1:] = np.log((np.exp(nodes[1:]) - last) * (first / (first - last)))
         return nodes
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
-        place = np.clip(np.asarray(t, dtype=np.float64) + 1, 0, self.num_train_steps)
+    def _log_alpha_at(self, t: FloatArray) -> Float:
+        place = np.clip(t + 1, 0, self.num_train_steps)
         below = np.minimum(place.astype(np.intp), self.num_train_steps - 1)
         share = place - below
         low, high = self._nodes[below], self._nodes[below + 1]
         with np.errstate(invalid="ignore"):  # 0 * inf beside a node without data
             between = low + share * (high - low)
-        return np.where(share == 0, low, np.where(share == 1, high, between))[()]
+        return np.where(share == 0, low, np.where(share == 1, high, between))
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        wanted = -np.asarray(log_alpha_of_lam(lam))
+    def _time_at(self, lam: FloatArray) -> Float:
+        wanted = -log_alpha_of_lam(lam)
         nodes = -self._nodes
         above = np.clip(np.searchsorted(nodes, wanted), 1, self.num_train_steps)
         low, high = nodes[above - 1], nodes[above]
         with np.errstate(invalid="ignore"):
             share = np.clip((wanted - low) / (high - low), 0.0, 1.0)
         share = np.where(wanted >= high, 1.0, np.where(np.isinf(high), 0.0, share))
-        return (above - 2 + share)[()]
+        return above - 2 + share

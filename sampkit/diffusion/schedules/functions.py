@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
 
-from sampkit.diffusion.schedules._schedule import Float, NoiseSchedule, check_span
+from sampkit.diffusion.schedules._schedule import Float, FloatArray, NoiseSchedule, check_span
 
 
 class CallableSchedule(NoiseSchedule):
@@ -56,7 +55,7 @@ class CallableSchedule(NoiseSchedule):
             if not callable(function):
                 raise TypeError(f"{name} must be callable, got {type(function).__name__}.")
         check_span(t_min, t_max)
-        self._log_alpha, self._log_sigma = log_alpha, log_sigma
+        self._functions = log_alpha, log_sigma
         self.t_min, self.t_max = float(t_min), float(t_max)
         self._times: dict[float, float] = {}
         if not self.lam(self.t_min) > self.lam(self.t_max):
@@ -66,19 +65,17 @@ class CallableSchedule(NoiseSchedule):
                 f"{float(self.lam(self.t_max)):.6g} at {t_max!r}."
             )
 
-    def log_alpha(self, t: npt.ArrayLike) -> Float:
-        return np.asarray(self._log_alpha(np.asarray(t, dtype=np.float64)), dtype=np.float64)[()]
+    def _log_alpha_at(self, t: FloatArray) -> Float:
+        return np.asarray(self._functions[0](t), dtype=np.float64)
 
-    def sigma(self, t: npt.ArrayLike) -> Float:
-        return np.exp(self._log_sigma(np.asarray(t, dtype=np.float64)))
+    def _sigma_at(self, t: FloatArray) -> Float:
+        return np.exp(np.asarray(self._functions[1](t), dtype=np.float64))
 
-    def lam(self, t: npt.ArrayLike) -> Float:
-        t = np.asarray(t, dtype=np.float64)
-        return self.log_alpha(t) - np.asarray(self._log_sigma(t), dtype=np.float64)[()]
+    def _lam_at(self, t: FloatArray) -> Float:
+        return self._log_alpha_at(t) - np.asarray(self._functions[1](t), dtype=np.float64)
 
-    def t_from_lam(self, lam: npt.ArrayLike) -> Float:
-        lam = np.asarray(lam, dtype=np.float64)
-        return np.array([self._time_of(value) for value in lam.ravel()]).reshape(lam.shape)[()]
+    def _time_at(self, lam: FloatArray) -> Float:
+        return np.array([self._time_of(value) for value in lam.ravel()]).reshape(lam.shape)
 
     def _time_of(self, lam: float) -> float:
         if lam not in self._times:
@@ -98,7 +95,7 @@ class CallableSchedule(NoiseSchedule):
                 self._times[lam] = float(found)
         return self._times[lam]
 
-    def to_dict(self) -> dict[str, Any]:
+    def _parameters(self) -> dict[str, Any]:
         raise ValueError(
             "A CallableSchedule is made of functions, which JSON cannot hold: store its grid and "
             "rows through a DiscreteVPSchedule(betas=...), or keep the schedule in code."

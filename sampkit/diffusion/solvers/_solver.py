@@ -80,7 +80,28 @@ class Solver(ABC):
 
 
 def solver_from_dict(state: dict[str, Any]) -> Solver:
-    """The solver that `Solver.to_dict` described."""
+    """The solver that its `to_dict` described.
+
+    Parameters
+    ----------
+    state : dict
+        As read from JSON.
+
+    Returns
+    -------
+    Solver
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or parameters that the solver refuses.
+
+    Examples
+    --------
+    >>> from sampkit.diffusion import UniPC, solver_from_dict
+    >>> solver_from_dict(UniPC(3).to_dict()) == UniPC(3)
+    True
+    """
     parameters = dict(state)
     name = parameters.pop("name", None)
     if name not in _KINDS:
