@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         gaussian_law,
         gaussian_response,
     )
+    from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
+    "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.guidance": (
         "ClassifierFreeGuidance",
@@ -129,6 +131,8 @@ __all__ = [
     "DPMSolver",
     "DiffusionModel",
     "DiscreteVPSchedule",
+    "DualFast",
+    "DynamicCompensation",
     "DynamicThreshold",
     "EDMPrecond",
     "EmpiricalDenoiser",
@@ -139,6 +143,7 @@ __all__ = [
     "NoiseSchedule",
     "Plan",
     "Row",
+    "SolverSchedule",
     "UniPC",
     "Update",
     "VESchedule",
