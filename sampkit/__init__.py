@@ -16,6 +16,7 @@ _SUBMODULES = (
     "compose",
     "datasets",
     "demo",
+    "diffusion",
     "diversity",
     "metrics",
     "neighbors",
