@@ -18,7 +18,7 @@ from typing import Any
 
 _HOME: dict[str, str] = {}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +28,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)
