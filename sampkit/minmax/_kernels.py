@@ -117,8 +117,8 @@ def powers(
     """Write the powers of the current residuals into ``state.z1`` and ``state.w``.
 
     With the excess v (the residual itself, or what of it is beyond `bounds`) and z = v / t, those
-    are ``w = |z|^(p-2)`` and ``z1 = w z``, so that the potential is the sum of z1 z, its gradient in r
-    is p z1 / t and its second derivative p (p-1) w / t^2.
+    are ``w = |z|^(p-2)`` and ``z1 = w z``, so that the potential is the sum of z1 z, its gradient
+    in r is p z1 / t and its second derivative p (p-1) w / t^2.
 
     Parameters
     ----------
