@@ -16,7 +16,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME: dict[str, str] = {}
+_HOME = {
+    "MinMaxResult": "_result",
+    "lll_reduce": "_lattice",
+    "minmax_search": "_search",
+    "round_to_levels": "_levels",
+}
 
 __all__ = [*_HOME]
 

@@ -63,6 +63,12 @@ class Levels:
             return self
         return Levels(self.values[some], self.counts[some], self.n)
 
+    def of_variable(self, j: int) -> Levels:
+        """The levels of one variable."""
+        if self.values.shape[1] == 1:
+            return Levels(self.values, self.counts, 1)
+        return Levels(self.values[:, j : j + 1], self.counts[:, j : j + 1], 1)
+
     def value(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Values (k, n) at the positions `index` (k, n)."""
         target, variable = np.ogrid[: index.shape[0], : index.shape[1]]

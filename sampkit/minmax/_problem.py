@@ -30,6 +30,7 @@ class Problem:
     frozen: npt.NDArray[np.bool_] | None = None  # (k or 1, n), their levels taken out of B
     single: bool = True  # whether the user's b had one dimension
     shift: float = 0.0  # what was added to the violation of every row
+    weight: Any = None  # (m,), as it was folded in
 
     @property
     def m(self) -> int:
@@ -132,7 +133,7 @@ def as_problem(
                 f"{frozen.dtype} of shape {frozen.shape}."
             )
         frozen = np.atleast_2d(frozen) if frozen.any() else None
-    return Problem(A, B, checked, rows, frozen, single)
+    return Problem(A, B, checked, rows, frozen, single, weight=weight)
 
 
 def checked_matrix(A: Any) -> Any:

@@ -57,7 +57,7 @@ def steps_on(
     counts, n = levels.counts, levels.n
     top = np.broadcast_to(counts - 1, (len(counts), n)).astype(np.int32)
     if frozen is not None:
-        top = np.where(frozen, np.int32(0), top)
+        top = np.where(frozen, np.int32(0), top)  # of as many rows as the longer of the two
 
     def of_states(part: npt.NDArray[Any]) -> Any:
         return xp.asarray(part if len(part) == 1 else part[target])
