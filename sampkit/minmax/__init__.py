@@ -16,7 +16,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "DiscreteReconstruction": "_tomography",
+    "DiscreteTomography": "_tomography_estimator",
+    "make_ellipse_phantom": "_phantom",
+    "parallel_beam_matrix": "_projector",
+    "reconstruct_discrete": "_tomography",
+    "sart": "_sirt",
+    "sirt": "_sirt",
+}
 
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
