@@ -10,6 +10,7 @@ is moved: what is accepted is exact, so the potential falls with every move.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -30,9 +31,9 @@ HOPEFUL = 16  # one column in so many is screened again before the next full swe
 class Prior(Protocol):
     """A sum over groups of variables, of their level indices."""
 
-    def value(self, index: Indices) -> float: ...  # noqa: D102
-    def changes(self, index: Indices) -> tuple[Floats, Floats]: ...  # noqa: D102
-    def change(self, index: list[int], j: int, step: int) -> float: ...  # noqa: D102
+    def value(self, index: Indices) -> float: ...
+    def changes(self, index: Indices) -> tuple[Floats, Floats]: ...
+    def change(self, index: list[int], j: int, step: int) -> float: ...
 
 
 class SparseDescent:
@@ -225,7 +226,7 @@ def _column_pieces(pointers: npt.NDArray[Any]) -> list[slice]:
     while cuts[-1] < n:
         end = int(np.searchsorted(pointers, pointers[cuts[-1]] + most, side="right")) - 1
         cuts.append(min(max(end, cuts[-1] + 1), n))
-    return [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(cuts)]
 
 
 def _column_sums(values: Floats, pointers: npt.NDArray[Any]) -> Floats:
