@@ -26,7 +26,7 @@ _HOME: dict[str, str] = {
     "sirt": "_sirt",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,4 +36,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

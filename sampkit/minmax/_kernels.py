@@ -1,0 +1,395 @@
+"""The three fused passes of the search, for NumPy and CuPy from one call.
+
+On NumPy (and on any array that merely looks like it) the functions below do the work; on CuPy the
+CUDA kernels of `sampkit.minmax._cuda` do, with the same arguments, the same meaning of every one of
+them, and float operations in the same order up to sums over rows. Loops above this file need no
+other access to the residuals than these functions, `screen` and `Batch`; a round is::
+
+    G, H = screen(xp, state, AT.take(J, axis=0))  # choose j and delta of every state, 0 = none
+    phi_new, top = try_move(xp, state, AT, j, delta, invt, p)
+    tried = delta != 0
+    accepted = tried & (phi_new < phi * (1 - 1e-5))
+    state = state.accept(xp, accepted)
+    powers(xp, state, invt, p, todo=tried & ~accepted)  # what the trial has overwritten
+
+with ``phi = powers(xp, state, invt, p)`` and 1 / t of the states fixed for a pass: powers of both
+sides of a comparison must be scaled alike.
+
+Nothing here reads a value of an array on the host, except where the arrays are NumPy's own, so a
+loop built on it runs on a device without waiting for it. `pair_filter` is the exception: how many
+pairs survive is a fact that the host needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sampkit._chunks import chunks, rows_per_chunk
+
+BLOCK_BYTES = 128 * 1024  # of one array; the six that a block touches stay in second-level cache
+FULL_ROWS = 4  # worst rows that `pair_filter` looks at for all pairs before it lists any
+
+Bounds = tuple[Any, Any] | None
+
+# A potential may overflow to infinity, which rejects the move; moves that do not exist are NaN.
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The residuals of a batch of states, and beside each the room for a tried move.
+
+    Attributes
+    ----------
+    R : array of shape (2, states, m)
+        ``R[at[b], b]`` is the residual of state b; its other half takes what `try_move` tries.
+    at : integer array of shape (states,)
+        Which half is current. Accepting a move flips it (`accept`), rejecting does nothing.
+    z1, w : arrays of shape (states, m)
+        ``z |z|^(p-2)`` and ``|z|^(p-2)`` of the scaled excess z, as the last call wrote them.
+    """
+
+    R: Any
+    at: Any
+    z1: Any
+    w: Any
+
+    @property
+    def n_states(self) -> int:
+        """States in the batch."""
+        return self.R.shape[1]
+
+    def accept(self, xp: Any, accepted: Any) -> Batch:
+        """The batch after the moves of the states in the mask `accepted` are made."""
+        return replace(self, at=xp.where(accepted, 1 - self.at, self.at))
+
+    def residuals(self, xp: Any) -> Any:
+        """The current residuals, (states, m); a copy."""
+        return _flat(self).take(_rows(xp, self), axis=0)
+
+    def select(self, xp: Any, states: Any) -> Batch:
+        """The batch of some states only (an integer array), for when the others have finished."""
+        R = xp.empty_like(self.R, shape=(2, len(states), self.R.shape[2]))
+        R[0] = _flat(self).take(_rows(xp, self).take(states), axis=0)
+        return Batch(
+            R,
+            xp.zeros_like(self.at, shape=(len(states),)),
+            self.z1.take(states, axis=0),
+            self.w.take(states, axis=0),
+        )
+
+
+def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
+    """Room for the search around `residuals` (states, m).
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    residuals : array of shape (states, m)
+        float32 or float64; it is copied.
+    screen_dtype : {None, "float32", "bfloat16"}
+        What the powers are kept in for the matrix products of the screen: None is the dtype of
+        the residuals; "bfloat16" halves their bytes on a device and means None elsewhere.
+    """
+    R = xp.empty_like(residuals, shape=(2, *residuals.shape))
+    R[0] = residuals
+    powers_dtype = residuals.dtype
+    if screen_dtype == "bfloat16" and has_kernels(xp) and powers_dtype == np.float32:
+        powers_dtype = xp.uint16  # CuPy has no bfloat16: its upper half of a float32, as bits
+    z1 = xp.empty_like(residuals, dtype=powers_dtype)
+    at = xp.zeros_like(residuals, dtype=np.int32, shape=residuals.shape[:1])
+    return Batch(R, at, z1, xp.empty_like(z1))
+
+
+def has_kernels(xp: Any) -> bool:
+    """Whether the CUDA kernels do the work for arrays of the namespace `xp`."""
+    return hasattr(xp, "RawModule")
+
+
+@quiet
+def powers(
+    xp: Any, state: Batch, invt: Any, p: int, *, todo: Any = None, bounds: Bounds = None
+) -> Any:
+    """Write the powers of the current residuals into ``state.z1`` and ``state.w``.
+
+    With the excess v (the residual itself, or what of it is beyond `bounds`) and z = v / t, those
+    are ``w = |z|^(p-2)`` and ``z1 = w z``, so that the potential is the sum of z1 z, its gradient
+    in r is p z1 / t and its second derivative p (p-1) w / t^2.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    state : Batch
+        Its `z1` and `w` are written.
+    invt : array of shape (states,)
+        1 / t, in the dtype of the residuals.
+    p : int
+        A power of two, at least 2.
+    todo : boolean array of shape (states,), optional
+        States to do; the powers of the others stay as they are.
+    bounds : (hi, lo), arrays of shape (m,), optional
+        Row k is violated by max(r_k - hi_k, -r_k - lo_k); infinity is allowed, for one-sided rows.
+        Without it the violation is ``|r|``.
+
+    Returns
+    -------
+    array of shape (states,)
+        The potential of every state that is to be done; of the others, anything.
+    """
+    if has_kernels(xp):
+        from sampkit.minmax import _cuda
+
+        return _cuda.powers(xp, state, invt, p, todo=todo, bounds=bounds)
+    phi = xp.zeros_like(invt)
+    source = _rows(xp, state)
+    for which in _blocks(xp, state, todo):
+        r = _flat(state).take(source[which], axis=0)
+        z = r if bounds is None else _excess(xp, r, bounds)
+        z = xp.multiply(z, invt[which, None], out=z)
+        phi[which] = _write_powers(xp, state, which, z, p)
+    return phi
+
+
+@quiet
+def try_move(
+    xp: Any,
+    state: Batch,
+    AT: Any,
+    j: Any,
+    delta: Any,
+    invt: Any,
+    p: int,
+    *,
+    bounds: Bounds = None,
+) -> tuple[Any, Any]:
+    """Change variable ``j[b]`` of every state b by ``delta[b]``, on trial.
+
+    The residuals after the move go into the half of ``state.R`` that is not current, their powers
+    into ``state.z1`` and ``state.w``. Nothing is done for a state whose delta is 0. After a
+    rejection `powers` (with `todo`) brings back the powers of the current residuals.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    state : Batch
+        Read and written as said above.
+    AT : array of shape (n, m)
+        Row j is column j of A, contiguous; the dtype of the residuals.
+    j : integer array of shape (states,)
+        One variable for each state.
+    delta : array of shape (states,)
+        By how much it changes; 0 for no move.
+    invt, p, bounds
+        As for `powers`.
+
+    Returns
+    -------
+    phi : array of shape (states,)
+        Potential after the move (of a state without a move, anything).
+    top : array of shape (states,)
+        Largest violation after the move; below zero where `bounds` leave room in every row. (Of a
+        state without a move, anything.)
+    """
+    if has_kernels(xp):
+        from sampkit.minmax import _cuda
+
+        return _cuda.try_move(xp, state, AT, j, delta, invt, p, bounds=bounds)
+    phi, top = xp.zeros_like(invt), xp.zeros_like(invt)
+    source = _rows(xp, state)
+    target = _rows(xp, state, other=True)
+    for which in _blocks(xp, state, delta != 0):
+        r = AT.take(j[which], axis=0)
+        r = xp.multiply(r, delta[which, None], out=r)
+        r = xp.add(r, _flat(state).take(source[which], axis=0), out=r)
+        _flat(state)[target[which]] = r
+        if bounds is None:
+            top[which] = xp.maximum(r.max(axis=1), -r.min(axis=1))
+        else:
+            hi, lo = bounds
+            top[which] = xp.maximum((r - hi).max(axis=1), -(r + lo).min(axis=1))
+            r = _excess(xp, r, bounds)
+        z = xp.multiply(r, invt[which, None], out=r)
+        phi[which] = _write_powers(xp, state, which, z, p)
+    return phi, top
+
+
+@quiet
+def screen(xp: Any, state: Batch, AT_J: Any, squared_J: Any = None) -> tuple[Any, Any]:
+    """First and second order of the potential in the variables of a block.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    state : Batch
+        With its powers written.
+    AT_J : array of shape (c, m)
+        Rows of AT, in the dtype that `screen_matrix` gives.
+    squared_J : array of shape (c, m), optional
+        The same rows of AT * AT; computed if not given.
+
+    Returns
+    -------
+    G, H : arrays of shape (states, c)
+        ``z1 @ AT_J.T`` and ``w @ squared_J.T``: p G delta / t and p (p-1) / 2 H (delta / t)^2 are
+        the first two terms of the change of the potential when variable j changes by delta.
+    """
+    if state.z1.dtype == np.uint16:
+        from sampkit.minmax import _cuda
+
+        return _cuda.screen(xp, state, AT_J, squared_J)
+    if squared_J is None:
+        squared_J = AT_J * AT_J
+    return xp.matmul(state.z1, AT_J.T), xp.matmul(state.w, squared_J.T)
+
+
+def screen_matrix(xp: Any, state: Batch, AT: Any) -> Any:
+    """`AT`, or its copy in the dtype of the powers, for `screen`."""
+    if state.z1.dtype == np.uint16:
+        from sampkit.minmax import _cuda
+
+        return _cuda.to_bfloat16(xp, AT)
+    return AT
+
+
+def pair_filter(
+    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, *, same: bool = False, bounds: Bounds = None
+) -> tuple[Any, Any, Any]:
+    """Pairs of moves that may bring every one of K rows below `t`, best bound first.
+
+    Move i adds ``XK[i]`` to the K residuals, move j adds ``YK[j]``. The largest violation over K
+    rows bounds the one over all rows from below, so a pair that is not returned cannot improve.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    RK : array of shape (K,)
+        Residuals of the rows, the worst first: they kill most pairs.
+    XK, YK : arrays of shape (n_x, K) and (n_y, K)
+        What each move adds; NaN or infinity stands for a move that does not exist.
+    t : float
+        What has to be undercut.
+    same : bool
+        Both lists name the moves of the same variables: only pairs with j > i count.
+    bounds : (hi, lo), arrays of shape (K,), optional
+        Of these rows, as for `powers`.
+
+    Returns
+    -------
+    i, j : integer arrays of shape (n_survivors,)
+        The pairs, by increasing bound; of equal bounds the lower i, then the lower j first.
+    bound : array of shape (n_survivors,)
+        Largest violation over the K rows, below `t`.
+    """
+    if has_kernels(xp):
+        from sampkit.minmax import _cuda
+
+        code, bound = _cuda.pair_filter(xp, RK, XK, YK, t, same=same, bounds=bounds)
+    else:
+        code, bound = _surviving_pairs(xp, RK, XK, YK, t, same, bounds)
+    order = xp.lexsort(xp.stack([code.astype(np.float64), bound.astype(np.float64)]))
+    code = code.take(order)
+    n_y = YK.shape[0]
+    return code // n_y, code % n_y, bound.take(order)
+
+
+@quiet
+def _surviving_pairs(
+    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, same: bool, bounds: Bounds
+) -> tuple[Any, Any]:
+    """Codes i n_y + j and bounds of the survivors, in the order of their codes."""
+    n_y, K = YK.shape
+    full = min(FULL_ROWS, K)
+    base = XK + RK
+    number = xp.arange(n_y)
+    codes, found = [], []
+    for rows in chunks(len(base), rows_per_chunk(n_y * base.dtype.itemsize, BLOCK_BYTES)):
+        bound = _violation(xp, base[rows, 0][:, None] + YK[:, 0], 0, bounds)
+        for k in range(1, full):
+            v = _violation(xp, base[rows, k][:, None] + YK[:, k], k, bounds)
+            bound = xp.maximum(bound, v, out=bound)
+        alive = bound < t
+        if same:
+            alive &= xp.arange(rows.start, rows.stop)[:, None] < number
+        at = xp.flatnonzero(alive)
+        bound = bound.ravel().take(at)
+        i, j = at // n_y + rows.start, at % n_y
+        for k in range(full, K):
+            v = _violation(xp, base[:, k].take(i) + YK[:, k].take(j), k, bounds)
+            bound = xp.maximum(bound, v, out=bound)
+            alive = bound < t
+            if k % 4 == 0 or k == K - 1:  # to list survivors anew costs as much as two rows
+                left = xp.flatnonzero(alive)
+                i, j, bound = i.take(left), j.take(left), bound.take(left)
+        codes.append(i * n_y + j)
+        found.append(bound)
+    return xp.concatenate(codes), xp.concatenate(found)
+
+
+def _violation(xp: Any, r: Any, k: int, bounds: Bounds) -> Any:
+    if bounds is None:
+        return xp.abs(r, out=r)
+    hi, lo = bounds
+    return xp.maximum(r - hi[k], -r - lo[k])
+
+
+def _excess(xp: Any, r: Any, bounds: Any) -> Any:
+    """What of r is beyond its bounds, with the sign of the side that is violated more."""
+    hi, lo = bounds
+    above, below = r - hi, -r - lo
+    return xp.where(above >= below, xp.maximum(above, 0), -xp.maximum(below, 0))
+
+
+def _write_powers(xp: Any, state: Batch, which: Any, z: Any, p: int) -> Any:
+    """The powers of the scaled excess of some states into their places; their potentials."""
+    w = _even_power(xp, z, p - 2)
+    state.w[which] = w
+    z1 = xp.multiply(w, z, out=w)
+    state.z1[which] = z1
+    return xp.einsum("ij,ij->i", z1, z)
+
+
+def _even_power(xp: Any, z: Any, exponent: int) -> Any:
+    """|z|^exponent for exponent = 2 + 4 + ... + p/2 by squaring, in the kernels' order."""
+    if exponent == 0:
+        return xp.ones_like(z)
+    square = xp.multiply(z, z)
+    result = square
+    exponent -= 2
+    step = 4
+    while exponent > 0:
+        # not in place: the first result is the square itself
+        square = xp.multiply(square, square)
+        result = xp.multiply(result, square)
+        exponent -= step
+        step *= 2
+    return result
+
+
+def _flat(state: Batch) -> Any:
+    return state.R.reshape(-1, state.R.shape[2])
+
+
+def _rows(xp: Any, state: Batch, *, other: bool = False) -> Any:
+    """Rows of the flat buffer that hold the current (or the other) half of every state."""
+    half = 1 - state.at if other else state.at
+    return half * state.n_states + xp.arange(state.n_states)
+
+
+def _blocks(xp: Any, state: Batch, todo: Any) -> Any:
+    """Index arrays or slices of states, few enough at a time that their rows stay in cache."""
+    n, m = state.z1.shape
+    if xp is not np:  # a device wants all at once, and its mask stays unread
+        return [slice(0, n)]
+    step = rows_per_chunk(m * state.R.dtype.itemsize, BLOCK_BYTES)
+    if todo is None or todo.all():
+        return list(chunks(n, step))
+    states = np.flatnonzero(todo)
+    return [states[at] for at in chunks(len(states), step)]
