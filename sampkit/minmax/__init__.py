@@ -17,6 +17,13 @@ import importlib
 from typing import Any
 
 _HOME: dict[str, str] = {
+    "FIRDesign": "_fir",
+    "QuantizedLinear": "quantize._linear",
+    "QuantizedLinearClassifier": "quantize._estimators",
+    "QuantizedLinearRegressor": "quantize._estimators",
+    "fir_minmax": "_fir",
+    "quantize_linear": "quantize._linear",
+    "quantize_module": "quantize._module",
     "DiscreteReconstruction": "_tomography",
     "DiscreteTomography": "_tomography_estimator",
     "make_ellipse_phantom": "_phantom",

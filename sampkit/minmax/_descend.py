@@ -62,6 +62,7 @@ class Descent:
     screen_dtype: Any = None
     block: int = BLOCK
     salt: int = 0  # another order of the blocks
+    last: bool = False  # return where a state ended, not the best place on its way
 
     def descend(
         self,
@@ -108,7 +109,7 @@ class Descent:
             index, best, smallest = run.collected()
             if stop():
                 break
-        return best, smallest
+        return (index if self.last else best), smallest
 
 
 class _Run:

@@ -20,7 +20,6 @@ from ._fir_grid import (
     all_taps,
     check_bands,
     check_zeros,
-    half_taps,
     response_matrix,
 )
 
@@ -153,10 +152,10 @@ class _Task:
     def levels(self, half: Floats) -> Floats:
         """Values of all taps, or of each near its real-valued optimum."""
         if self.bits <= FULL_RANGE_BITS:
-            return np.arange(-(2 ** (self.bits - 1)), 2 ** (self.bits - 1)) * self.unit
+            return self.unit * np.arange(-(2 ** (self.bits - 1)), 2 ** (self.bits - 1))
         scale = 2 ** (self.bits - 1)
         middle = np.clip(self.codes(half), -scale + WINDOW, scale - 1 - WINDOW)
-        return (middle[:, None] + np.arange(-WINDOW, WINDOW + 1)) * self.unit
+        return self.unit * (middle[:, None] + np.arange(-WINDOW, WINDOW + 1))
 
     def errors(self, grid: Grid, matrix: Floats, half: Floats, gain: float) -> Floats:
         return np.abs(matrix @ half / gain - grid.desired)
@@ -244,8 +243,8 @@ def fir_minmax(
     References
     ----------
     Ahmed, Mostajabdaveh, Aref, Zhou: arXiv:2508.13437, 2025.
-    Brisebarre, Filip, Hanrot: A lattice basis reduction approach for the design of finite wordlength
-    FIR filters, IEEE Transactions on Signal Processing 66(10), 2018.
+    Brisebarre, Filip, Hanrot: A lattice basis reduction approach for the design of finite
+    wordlength FIR filters, IEEE Transactions on Signal Processing 66(10), 2018.
 
     Examples
     --------
@@ -326,17 +325,16 @@ def _design(
     offset = perf_counter() - clock.began
     x, bound = start
     history: list[tuple[float, float]] = []
-    status = "rounded"
-    if method == "round":
-        half = task.codes(x) * task.unit
-    elif method == "search":
+    status, half = "rounded", x
+    result: Any
+    if method == "search":
         from ._search import minmax_search
 
         result = minmax_search(A, b, task.levels(x), start=x, engine="small", rng=rng,
                                time_limit=clock.seconds, callback=clock.report(gain))  # fmt: skip
         half, status = result.x, result.status
         history = [(offset + seconds, value / gain) for seconds, value in result.history]
-    else:
+    elif method == "exact":
         from ._exact import minmax_exact
 
         result = minmax_exact(A, b, task.levels(x), start=x, time_limit=clock.seconds)
@@ -345,7 +343,7 @@ def _design(
             bound = max(bound, float(result.lower_bound))
         elif status == "optimal":
             status = "optimal within the window"
-    half = task.codes(half) * task.unit
+    half = task.unit * task.codes(half)
     ripple = float((task.grid.weight * task.errors(task.grid, task.matrix, half, gain)).max())
     return _Found(half, gain, ripple, min(bound / gain, ripple), status, history)
 

@@ -41,7 +41,8 @@ class Bands:
         counts = (n_points * width / width.sum()).astype(np.int64)  # whole part
         counts[-1] = n_points - counts[:-1].sum()
         counts = np.maximum(counts, 2)
-        parts = [np.linspace(*edge, count) for edge, count in zip(self.edges, counts, strict=True)]
+        pairs = zip(self.edges.tolist(), counts.tolist(), strict=True)
+        parts = [np.linspace(low, high, count) for (low, high), count in pairs]
         return Grid(
             np.concatenate(parts),
             np.concatenate([self.amplitude(part, k) for k, part in enumerate(parts)]),
