@@ -63,6 +63,7 @@ class Descent:
     block: int = BLOCK
     salt: int = 0  # another order of the blocks
     on_interrupt: Callable[[], None] | None = None  # told of Ctrl-C, which then ends the descent
+    last: bool = False  # return where a state ended, not the best place on its way
 
     def descend(
         self,
@@ -115,7 +116,7 @@ class Descent:
             index, best, smallest = run.collected()
             if stop():
                 break
-        return best, smallest
+        return (index if self.last else best), smallest
 
 
 class _Run:

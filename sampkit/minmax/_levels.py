@@ -39,7 +39,9 @@ class Levels:
         last = np.take_along_axis(self.values, self.counts[:, :, None] - 1, axis=2)[:, :, 0]
         mean = (last - self.values[:, :, 0]) / np.maximum(self.counts - 1, 1)
         size = np.nanmax(np.abs(self.values), axis=2)
-        even = np.abs(steps - first[:, :, None]) <= 1e-12 * size[:, :, None] + 1e-9 * mean[..., None]
+        even = (
+            np.abs(steps - first[:, :, None]) <= 1e-12 * size[:, :, None] + 1e-9 * mean[..., None]
+        )
         return mean if bool((even | np.isnan(steps)).all()) else None
 
     @property

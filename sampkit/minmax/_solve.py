@@ -95,7 +95,7 @@ def _bounded(
 ) -> Array:
     """Solution of the relaxation where there is time for it, else x; notes the lower bound."""
     one = problem.of_targets(slice(i, i + 1))
-    box = Box.of(one, x)
+    box = Box.of(one, one.levels.value(one.levels.nearest(x[None]))[0])
     bound = 0.0 if one.rows.plain else -np.inf
     r = box.A @ x - box.b
     bound = max(bound, box.dual_value(np.maximum(r, 0), np.maximum(-r, 0)))
@@ -106,8 +106,8 @@ def _bounded(
     if n <= LP_COLUMNS and affordable and seconds < 30 and not trivial:
         x, better = linear_programme(box, x)
         bound = max(bound, better)
-        if one.rows.plain and one.rows.free is None:
-            bound = max(bound, quadratic_bound(box, one.levels))
+    if one.rows.plain and one.rows.free is None and n <= LP_COLUMNS and affordable and not many:
+        bound = max(bound, quadratic_bound(box, one.levels))
     incumbents.bound[i] = max(incumbents.bound[i], bound - problem.shift)
     return x
 

@@ -69,4 +69,6 @@ def steps_on(
     above[:, :, :-1] = np.nan_to_num(np.diff(levels.values, axis=2))
     rows = np.arange(counts.size, dtype=np.int64).reshape(counts.shape) * above.shape[2]
     first = np.broadcast_to(rows, (len(rows), n))
-    return Steps(of_states(top), above=xp.asarray(above.ravel(), dtype=dtype), first=of_states(first))
+    return Steps(
+        of_states(top), above=xp.asarray(above.ravel(), dtype=dtype), first=of_states(first)
+    )
