@@ -17,6 +17,7 @@ _SUBMODULES = (
     "datasets",
     "demo",
     "metrics",
+    "minmax",
     "neighbors",
     "over_sampling",
     "privacy",

@@ -1,0 +1,31 @@
+"""Discrete values such that the worst linear requirement is violated as little as possible.
+
+How the rooms fit together, from the ground up::
+
+    _problem    what a problem is: data, levels, weights; violation of rows; rounding to levels
+    _kernels    the three fused kernels of the dense engine, for NumPy and CuPy
+    _descend    dense engine: potential |r|^p, a batch of states      _polish   exact, single and pair
+    _small      small dense engine: lattice moves, iterated           _sparse   sparse engine
+    _search     `minmax_search`: starts, engines, time                _exact    HiGHS, lower bounds
+
+Names are loaded on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME: dict[str, str] = {}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
