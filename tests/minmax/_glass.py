@@ -2,8 +2,8 @@
 
 `build` takes the stand-in of the house (which refuses what CuPy refuses) and refuses what CuPy
 allows but what makes the host wait: ``bool``, ``float``, ``int``, iteration, ``item``, a boolean
-mask as index, and functions whose result has a length that depends on values. What remains is the
-explicit copy ``get``, which is counted.
+mask as index, and functions whose result has a length that depends on values. What remains is
+counted as `transfers`: the explicit copy ``get``, and ``flatnonzero``, whose count the host learns.
 
 With `compiler`, its ``RawModule`` compiles CUDA sources with the host's C++ compiler and runs them
 block by block, so that the launcher and the kernels are those of a device.
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
-LENGTH_DEPENDS_ON_VALUES = ("argwhere", "flatnonzero", "nonzero", "unique", "array_equal")
+LENGTH_DEPENDS_ON_VALUES = ("argwhere", "nonzero", "unique", "array_equal")
 TYPES = {14: np.uint16, 0: np.float32}  # CUDA's numbers of bfloat16 and float32
 
 
@@ -45,6 +45,14 @@ def build(stand_in: ModuleType, folder: Path, *, compiler: str | None = None) ->
     for name in LENGTH_DEPENDS_ON_VALUES:
         setattr(module, name, refusal(name))
     get_item, set_item, get = cls.__getitem__, cls.__setitem__, cls.get
+
+    flatnonzero = module.flatnonzero
+
+    def count_of_them(a: Any) -> Any:
+        module.transfers += 1
+        return flatnonzero(a)
+
+    module.flatnonzero = count_of_them
 
     def no_mask(at: Any) -> Any:
         for part in at if isinstance(at, tuple) else (at,):
