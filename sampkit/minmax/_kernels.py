@@ -28,9 +28,12 @@ from typing import Any
 import numpy as np
 
 from sampkit._chunks import chunks, rows_per_chunk
+from sampkit.minmax import _cuda
 
 BLOCK_BYTES = 128 * 1024  # of one array; the six that a block touches stay in second-level cache
 FULL_ROWS = 4  # worst rows that `pair_filter` looks at for all pairs before it lists any
+
+SCREEN_DTYPES = (None, "float32", "tf32", "bfloat16")
 
 Bounds = tuple[Any, Any] | None
 
@@ -50,12 +53,15 @@ class Batch:
         Which half is current. Accepting a move flips it (`accept`), rejecting does nothing.
     z1, w : arrays of shape (states, m)
         ``z |z|^(p-2)`` and ``|z|^(p-2)`` of the scaled excess z, as the last call wrote them.
+    tf32 : bool
+        Whether the screen reads its float32 factors with a mantissa of 10 bits only.
     """
 
     R: Any
     at: Any
     z1: Any
     w: Any
+    tf32: bool = False
 
     @property
     def n_states(self) -> int:
@@ -74,12 +80,9 @@ class Batch:
         """The batch of some states only (an integer array), for when the others have finished."""
         R = xp.empty_like(self.R, shape=(2, len(states), self.R.shape[2]))
         R[0] = _flat(self).take(_rows(xp, self).take(states), axis=0)
-        return Batch(
-            R,
-            xp.zeros_like(self.at, shape=(len(states),)),
-            self.z1.take(states, axis=0),
-            self.w.take(states, axis=0),
-        )
+        at = xp.zeros_like(self.at, shape=(len(states),))
+        z1, w = (array.take(states, axis=0) for array in (self.z1, self.w))
+        return replace(self, R=R, at=at, z1=z1, w=w)
 
 
 def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
@@ -91,18 +94,20 @@ def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
         ``numpy`` or ``cupy``.
     residuals : array of shape (states, m)
         float32 or float64; it is copied.
-    screen_dtype : {None, "float32", "bfloat16"}
-        What the powers are kept in for the matrix products of the screen: None is the dtype of
-        the residuals; "bfloat16" halves their bytes on a device and means None elsewhere.
+    screen_dtype : {None, "float32", "tf32", "bfloat16"}
+        How exact the factors of the screen's matrix products are for float32 residuals on a
+        device; sums are float32 always. None is "bfloat16", which halves the bytes of the powers.
+        The screen only proposes moves. Elsewhere every choice means the dtype of the residuals.
     """
     R = xp.empty_like(residuals, shape=(2, *residuals.shape))
     R[0] = residuals
     powers_dtype = residuals.dtype
-    if screen_dtype == "bfloat16" and has_kernels(xp) and powers_dtype == np.float32:
-        powers_dtype = xp.uint16  # CuPy has no bfloat16: its upper half of a float32, as bits
+    reducible = has_kernels(xp) and powers_dtype == np.float32
+    if reducible and screen_dtype in (None, "bfloat16"):
+        powers_dtype = np.uint16  # not every CuPy has bfloat16: the upper half of a float32
     z1 = xp.empty_like(residuals, dtype=powers_dtype)
     at = xp.zeros_like(residuals, dtype=np.int32, shape=residuals.shape[:1])
-    return Batch(R, at, z1, xp.empty_like(z1))
+    return Batch(R, at, z1, xp.empty_like(z1), reducible and screen_dtype == "tf32")
 
 
 def has_kernels(xp: Any) -> bool:
@@ -142,8 +147,6 @@ def powers(
         The potential of every state that is to be done; of the others, anything.
     """
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
         return _cuda.powers(xp, state, invt, p, todo=todo, bounds=bounds)
     phi = xp.zeros_like(invt)
     source = _rows(xp, state)
@@ -197,8 +200,6 @@ def try_move(
         state without a move, anything.)
     """
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
         return _cuda.try_move(xp, state, AT, j, delta, invt, p, bounds=bounds)
     phi, top = xp.zeros_like(invt), xp.zeros_like(invt)
     source = _rows(xp, state)
@@ -240,9 +241,7 @@ def screen(xp: Any, state: Batch, AT_J: Any, squared_J: Any = None) -> tuple[Any
         ``z1 @ AT_J.T`` and ``w @ squared_J.T``: p G delta / t and p (p-1) / 2 H (delta / t)^2 are
         the first two terms of the change of the potential when variable j changes by delta.
     """
-    if state.z1.dtype == np.uint16:
-        from sampkit.minmax import _cuda
-
+    if state.z1.dtype == np.uint16 or state.tf32:
         return _cuda.screen(xp, state, AT_J, squared_J)
     if squared_J is None:
         squared_J = AT_J * AT_J
@@ -252,8 +251,6 @@ def screen(xp: Any, state: Batch, AT_J: Any, squared_J: Any = None) -> tuple[Any
 def screen_matrix(xp: Any, state: Batch, AT: Any) -> Any:
     """`AT`, or its copy in the dtype of the powers, for `screen`."""
     if state.z1.dtype == np.uint16:
-        from sampkit.minmax import _cuda
-
         return _cuda.to_bfloat16(xp, AT)
     return AT
 
@@ -289,8 +286,6 @@ def pair_filter(
         Largest violation over the K rows, below `t`.
     """
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
         code, bound = _cuda.pair_filter(xp, RK, XK, YK, t, same=same, bounds=bounds)
     else:
         code, bound = _surviving_pairs(xp, RK, XK, YK, t, same, bounds)

@@ -48,7 +48,7 @@ def test_a_round_equals_the_twins(kernels_on_host, monkeypatch, m, dtype, kind, 
     bounds = bounds_of(kind, m, rng)
     bounds = bounds if bounds is None else tuple(side.astype(dtype) for side in bounds)
     invt = (1 / np.abs(R).max(axis=1)).astype(dtype)
-    host, device = both(xp, R)
+    host, device = both(xp, R, screen_dtype="float32")
     D_invt, D_AT, D_j, D_delta = (xp.asarray(a) for a in (invt, AT, j, delta))
     close = {"rtol": 1e-6 if dtype == "f4" else 1e-14}
 
@@ -133,6 +133,23 @@ def test_pairs_equal_the_twins(kernels_on_host, monkeypatch, n, K, same, kind, d
     )
     for got, wanted in zip(found, expected, strict=True):
         assert_array_equal(got.get(), wanted)
+
+
+@pytest.mark.parametrize("screen_dtype", ["float32", "tf32"])
+def test_the_screen_in_float32(kernels_on_host, screen_dtype):
+    xp = kernels_on_host
+    _, R, AT, *_ = problem(100, "f4")
+    host, device = both(xp, R, screen_dtype=screen_dtype)
+    assert device.tf32 == (screen_dtype == "tf32")
+    assert device.select(xp, xp.asarray(np.array([1]))).tf32 == device.tf32
+    invt = np.full(5, 0.5, "f4")
+    kernels.powers(np, host, invt, 4)
+    kernels.powers(xp, device, xp.asarray(invt), 4)
+    matrix = kernels.screen_matrix(xp, device, xp.asarray(AT))
+    for got, wanted in zip(
+        kernels.screen(xp, device, matrix), kernels.screen(np, host, AT), strict=True
+    ):
+        assert_allclose(got.get(), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_launch_takes_no_value_to_the_host(kernels_on_host):
