@@ -256,76 +256,123 @@ def screen_matrix(xp: Any, state: Batch, AT: Any) -> Any:
 
 
 def pair_filter(
-    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, *, same: bool = False, bounds: Bounds = None
-) -> tuple[Any, Any, Any]:
-    """Pairs of moves that may bring every one of K rows below `t`, best bound first.
+    xp: Any, RK: Any, DK: Any, t: Any, *, apart: int = 0, bounds: Bounds = None
+) -> tuple[Any, Any, Any, Any]:
+    """Pairs of moves that may bring every one of K rows below t, for a batch of states.
 
-    Move i adds ``XK[i]`` to the K residuals, move j adds ``YK[j]``. The largest violation over K
-    rows bounds the one over all rows from below, so a pair that is not returned cannot improve.
+    Move i of a state adds ``DK[state, i]`` to its K residuals. The largest violation over K rows
+    bounds the one over all rows from below, so a pair that is not returned cannot improve.
 
     Parameters
     ----------
     xp : module
         ``numpy`` or ``cupy``.
-    RK : array of shape (K,)
+    RK : array of shape (states, K)
         Residuals of the rows, the worst first: they kill most pairs.
-    XK, YK : arrays of shape (n_x, K) and (n_y, K)
+    DK : array of shape (states, n, K)
         What each move adds; NaN or infinity stands for a move that does not exist.
-    t : float
+    t : array of shape (states,)
         What has to be undercut.
-    same : bool
-        Both lists name the moves of the same variables: only pairs with j > i count.
-    bounds : (hi, lo), arrays of shape (K,), optional
+    apart : int
+        Pairs of moves whose numbers differ by so much exclude each other; 0 for none.
+    bounds : (hi, lo), arrays of shape (states, K), optional
         Of these rows, as for `powers`.
 
     Returns
     -------
-    i, j : integer arrays of shape (n_survivors,)
-        The pairs, by increasing bound; of equal bounds the lower i, then the lower j first.
+    state, i, j : integer arrays of shape (n_survivors,)
+        The pairs with i < j, state by state, by increasing bound; of equal bounds the lower i, then
+        the lower j first.
     bound : array of shape (n_survivors,)
-        Largest violation over the K rows, below `t`.
+        Largest violation over the K rows, below t.
     """
+    n = DK.shape[1]
     if has_kernels(xp):
-        code, bound = _cuda.pair_filter(xp, RK, XK, YK, t, same=same, bounds=bounds)
+        code, bound = _cuda.pair_filter(xp, RK, DK, t, apart=apart, bounds=bounds)
     else:
-        code, bound = _surviving_pairs(xp, RK, XK, YK, t, same, bounds)
-    order = xp.lexsort(xp.stack([code.astype(np.float64), bound.astype(np.float64)]))
+        code, bound = _surviving_pairs(xp, RK, DK, t, apart, bounds)
+    state = code // (n * n)
+    order = xp.lexsort(xp.stack([key.astype(np.float64) for key in (code, bound, state)]))
     code = code.take(order)
-    n_y = YK.shape[0]
-    return code // n_y, code % n_y, bound.take(order)
+    return code // (n * n), code // n % n, code % n, bound.take(order)
 
 
 @quiet
 def _surviving_pairs(
-    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, same: bool, bounds: Bounds
+    xp: Any, RK: Any, DK: Any, t: Any, apart: int, bounds: Bounds
 ) -> tuple[Any, Any]:
-    """Codes i n_y + j and bounds of the survivors, in the order of their codes."""
-    n_y, K = YK.shape
+    """Codes (state n + i) n + j and bounds of the survivors, in the order of their codes."""
+    states, n, K = DK.shape
     full = min(FULL_ROWS, K)
-    base = XK + RK
-    number = xp.arange(n_y)
+    base = DK + RK[:, None, :]
+    number = xp.arange(n)
     codes, found = [], []
-    for rows in chunks(len(base), rows_per_chunk(n_y * base.dtype.itemsize, BLOCK_BYTES)):
-        bound = _violation(xp, base[rows, 0][:, None] + YK[:, 0], 0, bounds)
-        for k in range(1, full):
-            v = _violation(xp, base[rows, k][:, None] + YK[:, k], k, bounds)
-            bound = xp.maximum(bound, v, out=bound)
-        alive = bound < t
-        if same:
-            alive &= xp.arange(rows.start, rows.stop)[:, None] < number
-        at = xp.flatnonzero(alive)
-        bound = bound.ravel().take(at)
-        i, j = at // n_y + rows.start, at % n_y
-        for k in range(full, K):
-            v = _violation(xp, base[:, k].take(i) + YK[:, k].take(j), k, bounds)
-            bound = xp.maximum(bound, v, out=bound)
-            alive = bound < t
-            if k % 4 == 0 or k == K - 1:  # to list survivors anew costs as much as two rows
-                left = xp.flatnonzero(alive)
-                i, j, bound = i.take(left), j.take(left), bound.take(left)
-        codes.append(i * n_y + j)
-        found.append(bound)
+    for s in range(states):
+        ours = None if bounds is None else tuple(side[s] for side in bounds)
+        for rows in chunks(n, rows_per_chunk(n * base.dtype.itemsize, BLOCK_BYTES)):
+            bound = _violation(xp, base[s, rows, 0][:, None] + DK[s, :, 0], 0, ours)
+            for k in range(1, full):
+                v = _violation(xp, base[s, rows, k][:, None] + DK[s, :, k], k, ours)
+                bound = xp.maximum(bound, v, out=bound)
+            gap = number - xp.arange(rows.start, rows.stop)[:, None]
+            at = xp.flatnonzero((bound < t[s]) & (gap > 0) & (gap != apart))
+            bound = bound.ravel().take(at)
+            i, j = at // n + rows.start, at % n
+            for k in range(full, K):
+                v = _violation(xp, base[s, :, k].take(i) + DK[s, :, k].take(j), k, ours)
+                bound = xp.maximum(bound, v, out=bound)
+                if k % 4 == 0 or k == K - 1:  # to list survivors anew costs as much as two rows
+                    left = xp.flatnonzero(bound < t[s])
+                    i, j, bound = i.take(left), j.take(left), bound.take(left)
+            codes.append((i + s * n) * n + j)
+            found.append(bound)
     return xp.concatenate(codes), xp.concatenate(found)
+
+
+@quiet
+def try_pairs(
+    xp: Any, R: Any, AT: Any, state: Any, pair: Any, step: Any, *, bounds: Bounds = None
+) -> tuple[Any, Any]:
+    """Largest violation and sum of squares of the residuals after two steps at once.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    R : array of shape (states, m)
+        Residuals.
+    AT : array of shape (n, m)
+        Row j is column j of A.
+    state : integer array of shape (c,)
+        Which state each of c pairs is tried on; negative for none.
+    pair : integer array of shape (2, c)
+        The two variables.
+    step : array of shape (2, c)
+        By how much they change.
+    bounds : (hi, lo), arrays of shape (m,), optional
+        As for `powers`.
+
+    Returns
+    -------
+    top, squares : arrays of shape (c,)
+        Of a pair without a state, anything.
+    """
+    if has_kernels(xp):
+        return _cuda.try_pairs(xp, R, AT, state, pair, step, bounds=bounds)
+    top = xp.empty_like(R, shape=state.shape)
+    squares = xp.empty_like(top)
+    size = len(state) if xp is not np else rows_per_chunk(R[:1].nbytes, BLOCK_BYTES)
+    for some in chunks(len(state), max(size, 1)):
+        r = AT.take(pair[0, some], axis=0) * step[0, some, None]
+        r += AT.take(pair[1, some], axis=0) * step[1, some, None]
+        r += R.take(xp.maximum(state[some], 0), axis=0)
+        squares[some] = xp.einsum("ij,ij->i", r, r)
+        if bounds is None:
+            top[some] = xp.maximum(r.max(axis=1), -r.min(axis=1))
+        else:
+            hi, lo = bounds
+            top[some] = xp.maximum((r - hi).max(axis=1), -(r + lo).min(axis=1))
+    return top, squares
 
 
 def _violation(xp: Any, r: Any, k: int, bounds: Bounds) -> Any:

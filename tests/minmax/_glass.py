@@ -120,8 +120,8 @@ class HostKernel:
         cells = [self._cell(arg) for arg in args]
         assert [cell.nbytes for cell in cells] == self.sizes
         pointers = (ctypes.c_void_p * len(cells))(*(cell.ctypes.data for cell in cells))
-        (gx, gy), (bx, by) = ((*grid, 1)[:2], (*block, 1)[:2])
-        self.library.launch(gx, gy, bx, by, pointers)
+        sizes = (ctypes.c_uint * 5)(*(*grid, 1, 1)[:3], *(*block, 1)[:2])
+        self.library.launch(sizes, pointers)
 
     @staticmethod
     def _cell(arg: Any) -> np.ndarray:

@@ -84,11 +84,12 @@ static void run_grid(Index grid, Index block, void (*kernel)(void **), void **ar
         fibers[i].stack.resize(64 * 1024);
         fibers[i].index = Index{i % block.x, i / block.x, 0};
     }
-    for (unsigned y = 0; y < grid.y; ++y)
-        for (unsigned x = 0; x < grid.x; ++x) {
-            blockIdx = Index{x, y, 0};
-            run_block();
-        }
+    for (unsigned z = 0; z < grid.z; ++z)
+        for (unsigned y = 0; y < grid.y; ++y)
+            for (unsigned x = 0; x < grid.x; ++x) {
+                blockIdx = Index{x, y, z};
+                run_block();
+            }
 }
 
 template <class... A, size_t... I>
@@ -112,7 +113,8 @@ template <class... A> int sizes(void (*)(A...), int *out)
 #define LAUNCHER(kernel) \
     static void kernel##_of(void **args) { call(kernel, args); } \
     extern "C" int argument_sizes(int *out) { return sizes(kernel, out); } \
-    extern "C" void launch(unsigned gx, unsigned gy, unsigned bx, unsigned by, void **args) \
+    extern "C" void launch(const unsigned *sizes, void **args) \
     { \
-        run_grid(Index{gx, gy, 1}, Index{bx, by, 1}, kernel##_of, args); \
+        run_grid(Index{sizes[0], sizes[1], sizes[2]}, Index{sizes[3], sizes[4], 1}, kernel##_of, \
+                 args); \
     }

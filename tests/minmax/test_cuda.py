@@ -113,26 +113,45 @@ def test_the_screen_in_bfloat16_rounds_its_factors_only(kernels_on_host):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("same", [False, True])
 @pytest.mark.parametrize(("n", "K"), [(45, 64), (33, 70), (12, 1)])
-def test_pairs_equal_the_twins(kernels_on_host, monkeypatch, n, K, same, kind, dtype):
+def test_pairs_equal_the_twins(kernels_on_host, monkeypatch, n, K, kind, dtype):
     xp = kernels_on_host
     rng = np.random.default_rng(3)
     bounds = bounds_of(kind, K, rng)
-    bounds = bounds if bounds is None else tuple(side.astype(dtype) for side in bounds)
-    RK = (np.sort(rng.random(K))[::-1] * rng.choice([-1, 1], K)).astype(dtype)
-    XK, YK = ((0.05 * rng.standard_normal((n, K))).astype(dtype) for _ in range(2))
-    XK[0], YK[-1] = np.nan, np.inf
+    bounds = bounds and tuple(np.broadcast_to(side, (2, K)).astype(dtype) for side in bounds)
+    RK = np.sort(rng.random((2, K)))[:, ::-1] * rng.choice([-1, 1], (2, K))
+    RK, DK = RK.astype(dtype), (0.05 * rng.standard_normal((2, n, K))).astype(dtype)
+    DK[0, 3], DK[1, 1] = np.nan, np.inf
     hi, lo = bounds or (0, 0)
-    t = float(np.maximum(RK - hi, -RK - lo).max())
-    expected = kernels.pair_filter(np, RK, XK, YK, t, same=same, bounds=bounds)
-    assert 2 < len(expected[0]) < n * n
+    t = np.maximum(RK - hi, -RK - lo).max(axis=1)
+    expected = kernels.pair_filter(np, RK, DK, t, apart=5, bounds=bounds)
+    assert set(expected[0]) == {0, 1}
+    assert len(expected[0]) < n * (n - 1)
     monkeypatch.setattr(_cuda, "FIRST_CAPACITY", 2)  # too few: a second try with room for all
     found = kernels.pair_filter(
-        xp, *(xp.asarray(a) for a in (RK, XK, YK)), t, same=same, bounds=on(xp, bounds)
+        xp, *(xp.asarray(a) for a in (RK, DK, t)), apart=5, bounds=on(xp, bounds)
     )
     for got, wanted in zip(found, expected, strict=True):
         assert_array_equal(got.get(), wanted)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("m", [200, 201])
+def test_two_steps_equal_the_twins(kernels_on_host, m, kind, dtype):
+    xp = kernels_on_host
+    rng, R, AT, *_ = problem(m, dtype)
+    bounds = bounds_of(kind, m, rng)
+    bounds = bounds and tuple(side.astype(dtype) for side in bounds)
+    state, pair = rng.integers(-1, len(R), 9), rng.integers(0, len(AT), (2, 9))
+    step = rng.standard_normal((2, 9)).astype(dtype)
+    top, squares = kernels.try_pairs(np, R, AT, state, pair, step, bounds=bounds)
+    D_top, D_squares = kernels.try_pairs(
+        xp, *(xp.asarray(a) for a in (R, AT, state, pair, step)), bounds=on(xp, bounds)
+    )
+    real = state >= 0
+    assert_array_equal(D_top.get()[real], top[real])
+    assert_allclose(D_squares.get()[real], squares[real], rtol=1e-6 if dtype == "f4" else 1e-14)
 
 
 @pytest.mark.parametrize("screen_dtype", ["float32", "tf32"])

@@ -34,7 +34,7 @@ VARIANTS += [
 ]
 VARIANTS += [("rounding.cu", {"real": "float"})]
 ENTRIES = {
-    "moves.cu": {"powers", "try_move"},
+    "moves.cu": {"powers", "try_move", "try_pairs"},
     "pairs.cu": {"pair_filter"},
     "rounding.cu": {"round_bfloat16", "square_bfloat16"},
 }

@@ -53,99 +53,85 @@ def _real(dtype: Any) -> str:
 
 def powers(xp: Any, state: Batch, invt: Any, p: int, *, todo: Any, bounds: Bounds) -> Any:
     """`sampkit.minmax._kernels.powers` on a device."""
-    run = _Pass(xp, state, invt, bounds, [])
+    run = _Pass(xp, state.n_states, [state.R, state.z1, state.w], bounds)
+    invt = xp.ascontiguousarray(invt, dtype=state.R.dtype)
     mask = NULL if todo is None else xp.ascontiguousarray(todo)
-    run.launch("powers", (state.R, state.at, run.invt, mask), p)
-    return run.phi
+    numbers = (np.int32(p), np.int32(state.n_states))
+    run.launch("powers", (state.R, state.at, invt, mask), numbers, (state.z1, state.w))
+    return run.sum
 
 
 def try_move(
     xp: Any, state: Batch, AT: Any, j: Any, delta: Any, invt: Any, p: int, *, bounds: Bounds
 ) -> tuple[Any, Any]:
     """`sampkit.minmax._kernels.try_move` on a device."""
-    AT = xp.ascontiguousarray(AT, dtype=state.R.dtype)
-    run = _Pass(xp, state, invt, bounds, [AT])
+    dtype = state.R.dtype
+    AT, delta, invt = (xp.ascontiguousarray(array, dtype=dtype) for array in (AT, delta, invt))
+    run = _Pass(xp, state.n_states, [state.R, state.z1, state.w, AT], bounds)
     j = xp.ascontiguousarray(j, dtype=np.int32)
-    delta = xp.ascontiguousarray(delta, dtype=state.R.dtype)
-    run.launch("try_move", (state.R, state.at, AT, j, delta, run.invt), p)
-    return run.phi, run.top
+    numbers = (np.int32(p), np.int32(state.n_states))
+    first = (state.R, state.at, AT, j, delta, invt)
+    run.launch("try_move", first, numbers, (state.z1, state.w))
+    return run.sum, run.top
 
 
 class _Pass:
-    """How one pass over the residuals is cut into blocks, and the room for its totals."""
+    """How one pass over `count` times m residuals is cut into blocks, and room for its totals."""
 
-    def __init__(self, xp: Any, state: Batch, invt: Any, bounds: Bounds, others: list[Any]):
-        dtype = state.R.dtype
-        self.state = state
-        self.n_states, self.m = state.z1.shape
-        self.invt = xp.ascontiguousarray(invt, dtype=dtype)
+    def __init__(self, xp: Any, count: int, read: list[Any], bounds: Bounds):
+        dtype, self.m = read[0].dtype, read[0].shape[-1]
+        self.count = count
         self.bounds = [xp.ascontiguousarray(side, dtype=dtype) for side in bounds or ()]
-        read = [state.R, state.z1, state.w, *self.bounds, *others]
-        aligned = all(array.data.ptr % 16 == 0 for array in read)
+        aligned = all(array.data.ptr % 16 == 0 for array in [*read, *self.bounds])
         vec = 4 if self.m % 4 == 0 and aligned else 1
         self.step = vec * THREADS * self._rounds(vec * THREADS)
         self.chunks = -(-self.m // self.step)
-        self.phi = xp.empty(self.n_states, dtype)
-        self.top = xp.empty(self.n_states, dtype)
-        self.part_sum = xp.empty((self.n_states, self.chunks), np.float64)
-        self.part_largest = xp.empty((self.n_states, self.chunks), dtype)
-        self.arrived = xp.zeros(self.n_states, np.uint32)
-        self.told = options(
-            _real(dtype), vec=vec, screen16=state.z1.dtype == np.uint16, bounded=bool(self.bounds)
-        )
+        self.sum, self.top = (xp.empty(count, dtype) for _ in range(2))
+        self.part_sum = xp.empty((count, self.chunks), np.float64)
+        self.part_largest = xp.empty((count, self.chunks), dtype)
+        self.arrived = xp.zeros(count, np.uint32)
+        screen16 = any(array.dtype == np.uint16 for array in read)
+        self.told = options(_real(dtype), vec=vec, screen16=screen16, bounded=bool(self.bounds))
 
     def _rounds(self, width: int) -> int:
-        blocks = self.n_states * -(-self.m // width)
+        blocks = self.count * -(-self.m // width)
         return max(min(ROUNDS, blocks // BLOCKS_WANTED), 1)
 
-    def launch(self, function: str, first: tuple[Any, ...], p: int) -> None:
-        if self.n_states == 0:
+    def launch(self, function: str, first: tuple[Any, ...], then: tuple[Any, ...] = (),
+               powers: tuple[Any, ...] = ()) -> None:  # fmt: skip
+        """Run a kernel: its own arguments, bounds, numbers, sizes, powers, totals."""
+        if self.count == 0:
             return
-        state = self.state
+        sizes = (np.int64(self.m), np.int32(self.chunks), np.int64(self.step))
+        totals = (self.part_sum, self.part_largest, self.arrived, self.sum, self.top)
         _kernel("moves.cu", function, self.told)(
-            (self.n_states * self.chunks,),
+            (self.count * self.chunks,),
             (THREADS,),
-            (
-                *first,
-                *(self.bounds or (NULL, NULL)),
-                np.int32(p),
-                np.int32(self.n_states),
-                np.int64(self.m),
-                np.int32(self.chunks),
-                np.int64(self.step),
-                state.z1,
-                state.w,
-                self.part_sum,
-                self.part_largest,
-                self.arrived,
-                self.phi,
-                self.top,
-            ),
+            (*first, *(self.bounds or (NULL, NULL)), *then, *sizes, *powers, *totals),
         )
 
 
 def pair_filter(
-    xp: Any, RK: Any, XK: Any, YK: Any, t: float, *, same: bool, bounds: Bounds
+    xp: Any, RK: Any, DK: Any, t: Any, *, apart: int, bounds: Bounds
 ) -> tuple[Any, Any]:
-    """Codes i n_y + j and bounds of the pairs that survive, in no order."""
-    dtype = np.result_type(RK.dtype, XK.dtype, YK.dtype, np.float32)
-    RK, XK, YK = (xp.ascontiguousarray(array, dtype=dtype) for array in (RK, XK, YK))
+    """Codes (state n + i) n + j and bounds of the pairs that survive, in no order."""
+    dtype = RK.dtype
+    RK, DK, t = (xp.ascontiguousarray(array, dtype=dtype) for array in (RK, DK, t))
     sides = [xp.ascontiguousarray(side, dtype=dtype) for side in bounds or ()]
-    (n_x, K), n_y = XK.shape, YK.shape[0]
+    states, n, K = DK.shape
     kernel = _kernel("pairs.cu", "pair_filter", options(_real(dtype), bounded=bool(sides)))
-    capacity = min(n_x * n_y, FIRST_CAPACITY)
+    capacity = min(states * n * (n - 1) // 2, FIRST_CAPACITY)
+    tiles = -(-n // TILE)
     while True:
         code, bound = xp.empty(capacity, np.int64), xp.empty(capacity, dtype)
         count = xp.zeros(1, np.uint64)
         if capacity:
             kernel(
-                (-(-n_y // TILE), -(-n_x // TILE)),
+                (tiles, tiles, states),
                 (TILE, WARPS),
                 (
-                    *(RK, XK, YK),
-                    *(sides or (NULL, NULL)),
-                    dtype.type(t),
-                    *(np.int32(n_x), np.int32(n_y), np.int32(K), np.int32(same)),
+                    *(RK, DK, *(sides or (NULL, NULL)), t),
+                    *(np.int32(n), np.int32(K), np.int32(apart)),
                     *(np.uint64(capacity), count, code, bound),
                 ),
             )
@@ -153,6 +139,18 @@ def pair_filter(
         if found <= capacity:
             return code[:found], bound[:found]
         capacity = found  # more than there was room for: once more, with room for all
+
+
+def try_pairs(
+    xp: Any, R: Any, AT: Any, state: Any, pair: Any, step: Any, *, bounds: Bounds
+) -> tuple[Any, Any]:
+    """`sampkit.minmax._kernels.try_pairs` on a device."""
+    R, AT = xp.ascontiguousarray(R), xp.ascontiguousarray(AT, dtype=R.dtype)
+    state = xp.ascontiguousarray(state, dtype=np.int32)
+    pair, step = xp.ascontiguousarray(pair, dtype=np.int32), xp.ascontiguousarray(step, R.dtype)
+    run = _Pass(xp, len(state), [R, AT], bounds)
+    run.launch("try_pairs", (R, AT, state, pair[0], pair[1], step[0], step[1]))
+    return run.top, run.sum
 
 
 def to_bfloat16(xp: Any, x: Any) -> Any:

@@ -1,12 +1,12 @@
-/* `powers` and `try_move`: one pass over the residuals of a batch of states.
+/* `powers`, `try_move` and `try_pairs`: one pass over the residuals of a batch of states.
  *
  * Compiled after elements.h with REAL (float or double), VEC (numbers a thread loads at once: 4, or
  * 1 where m is no multiple of 4), SCREEN16 (powers are kept as bfloat16), BOUNDED (rows have
  * bounds) and THREADS (a power of two).
  *
- * Grid: states * chunks blocks of one dimension, the chunks of a state next to each other. Partial
- * sums are added up in a fixed order by whichever block of a state arrives last, so that equal
- * input gives equal output; `arrived` is zero before and after.
+ * Grid: states * chunks blocks of one dimension, the chunks of a state next to each other (of a
+ * pair, in `try_pairs`). Partial sums are added up in a fixed order by whichever block of a state
+ * arrives last, so that equal input gives equal output; `arrived` is zero before and after.
  */
 
 #if VEC == 1
@@ -157,4 +157,42 @@ extern "C" __global__ void __launch_bounds__(THREADS) try_move(
         current, other, AT + j[b] * m, delta[b], invt[b], p, hi, lo, start, stop, z1 + b * m,
         w + b * m, sum, largest);
     deliver(totals, sum, largest, b, chunk, chunks, part_sum, part_largest, arrived, phi, top);
+}
+
+/* What the residuals of a state would be after two steps; nothing but the totals is written. */
+extern "C" __global__ void __launch_bounds__(THREADS) try_pairs(
+    const REAL *R, const REAL *AT, const int *state, const int *first, const int *second,
+    const REAL *first_step, const REAL *second_step, const REAL *hi, const REAL *lo,
+    long long m, int chunks, long long step, double *part_sum, REAL *part_largest,
+    unsigned *arrived, REAL *squares, REAL *top)
+{
+    __shared__ Totals totals;
+    const int c = blockIdx.x / chunks, chunk = blockIdx.x % chunks;
+    if (state[c] < 0)
+        return;
+    const REAL *residual = R + state[c] * m, *one = AT + first[c] * m, *two = AT + second[c] * m;
+    const REAL d = first_step[c], e = second_step[c];
+    const long long start = chunk * step, stop = start + step < m ? start + step : m;
+    double sum = 0;
+    REAL largest = -infinite();
+    for (long long k = start + threadIdx.x * VEC; k < stop; k += THREADS * VEC) {
+        const Reals r = *(const Reals *)(residual + k);
+        const Reals a = *(const Reals *)(one + k), b = *(const Reals *)(two + k);
+#if BOUNDED
+        const Reals above = *(const Reals *)(hi + k), below = *(const Reals *)(lo + k);
+#endif
+        REAL part = 0;
+#pragma unroll
+        for (int i = 0; i < VEC; ++i) {
+            const REAL moved = (a.v[i] * d + b.v[i] * e) + r.v[i];
+#if BOUNDED
+            largest = larger(largest, violation(moved, above.v[i], below.v[i]));
+#else
+            largest = larger(largest, larger(moved, -moved));
+#endif
+            part += moved * moved;
+        }
+        sum += part;
+    }
+    deliver(totals, sum, largest, c, chunk, chunks, part_sum, part_largest, arrived, squares, top);
 }
