@@ -11,6 +11,7 @@ from ._catalogue import list_datasets
 from ._generators import make_imbalanced_blobs, make_imbalanced_moons, make_mixed_frame
 from ._nursery import load_nursery
 from ._optional import load_adult, load_breast_cancer, load_digit, load_phoneme, load_pima
+from ._phantom import make_ellipse_phantom
 
 __all__ = [
     "list_datasets",
@@ -23,6 +24,7 @@ __all__ = [
     "load_phoneme",
     "load_pima",
     "load_satimage",
+    "make_ellipse_phantom",
     "make_imbalanced_blobs",
     "make_imbalanced_moons",
     "make_mixed_frame",

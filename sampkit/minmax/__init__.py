@@ -16,7 +16,26 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "DiscreteReconstruction": "_tomography",
+    "DiscreteTomography": "_tomography_estimator",
+    "FIRDesign": "_fir",
+    "MinMaxResult": "_result",
+    "QuantizedLinear": "quantize._linear",
+    "QuantizedLinearClassifier": "quantize._estimators",
+    "QuantizedLinearRegressor": "quantize._estimators",
+    "fir_minmax": "_fir",
+    "lll_reduce": "_lattice",
+    "make_ellipse_phantom": "_phantom",
+    "minmax_search": "_search",
+    "parallel_beam_matrix": "_projector",
+    "quantize_linear": "quantize._linear",
+    "quantize_module": "quantize._module",
+    "reconstruct_discrete": "_tomography",
+    "round_to_levels": "_levels",
+    "sart": "_sirt",
+    "sirt": "_sirt",
+}
 
 __all__ = [*_HOME]
 

@@ -62,6 +62,8 @@ class Descent:
     screen_dtype: Any = None
     block: int = BLOCK
     salt: int = 0  # another order of the blocks
+    on_interrupt: Callable[[], None] | None = None  # told of Ctrl-C, which then ends the descent
+    last: bool = False  # return where a state ended, not the best place on its way
 
     def descend(
         self,
@@ -100,15 +102,21 @@ class Descent:
         for stage, p in enumerate(schedule):
             alive = xp.flatnonzero(smallest > 0)
             run = _Run(self, index, best, smallest, steps, alive, p)
-            for number in range(PASSES):
-                order = np.random.default_rng((self.salt, stage, number))
-                if run.done or run.one_pass(order, counters, stop):
-                    break
-                run.drop_finished()
+            try:
+                for number in range(PASSES):
+                    order = np.random.default_rng((self.salt, stage, number))
+                    if run.done or run.one_pass(order, counters, stop):
+                        break
+                    run.drop_finished()
+            except KeyboardInterrupt:  # what was reached is kept
+                if self.on_interrupt is None:
+                    raise
+                self.on_interrupt()
+                return run.collected()[1:]
             index, best, smallest = run.collected()
             if stop():
                 break
-        return best, smallest
+        return (index if self.last else best), smallest
 
 
 class _Run:

@@ -39,7 +39,9 @@ class Levels:
         last = np.take_along_axis(self.values, self.counts[:, :, None] - 1, axis=2)[:, :, 0]
         mean = (last - self.values[:, :, 0]) / np.maximum(self.counts - 1, 1)
         size = np.nanmax(np.abs(self.values), axis=2)
-        even = np.abs(steps - first[:, :, None]) <= 1e-12 * size[:, :, None] + 1e-9 * mean[..., None]
+        even = (
+            np.abs(steps - first[:, :, None]) <= 1e-12 * size[:, :, None] + 1e-9 * mean[..., None]
+        )
         return mean if bool((even | np.isnan(steps)).all()) else None
 
     @property
@@ -62,6 +64,12 @@ class Levels:
         if len(self.values) == 1:
             return self
         return Levels(self.values[some], self.counts[some], self.n)
+
+    def of_variable(self, j: int) -> Levels:
+        """The levels of one variable."""
+        if self.values.shape[1] == 1:
+            return Levels(self.values, self.counts, 1)
+        return Levels(self.values[:, j : j + 1], self.counts[:, j : j + 1], 1)
 
     def value(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Values (k, n) at the positions `index` (k, n)."""

@@ -234,6 +234,61 @@ def _survivors(
     return i, j, bound
 
 
+def polish(
+    AT: Array,
+    index: Array,
+    residual: Array,
+    steps: Callable[[Array], tuple[Array, Array]],
+    rows: Rows,
+    counters: Counters,
+    *,
+    count: int = 64,
+    cap: int = 2000,
+    stop: Callable[[], bool] = lambda: False,
+) -> Array:
+    """Steepest descent on the objective over single levels and pairs of them.
+
+    Parameters
+    ----------
+    AT : array of shape (n, m)
+        Columns of A.
+    index : ndarray of int64 of shape (n,)
+        Where to start, on the host.
+    residual : array of shape (m,)
+        There.
+    steps : callable
+        Distances to the next levels up and down (n,), 0 where a variable cannot move.
+    rows : Rows
+    counters : Counters
+        Added to.
+    count : int
+        Worst rows on which moves are tried first.
+    cap : int
+        Moves that are verified at most in one step.
+    stop : callable
+        Asked before every step.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n,)
+    """
+    index = index.copy()
+    while not stop():
+        worst = worst_rows(residual, rows, count)
+        cost = largest_cost(residual, rows, worst)
+        if not cost.limit > 0:
+            break
+        moves = unit_moves(AT, *steps(index))
+        found = best_move(residual, moves, worst, cost, counters, cap=cap)
+        if found is None:
+            break
+        for move in (found.i, found.j):
+            index[int(moves.source[move])] += int(moves.sign[move])
+        residual = rows.centred(found.residual)
+        counters.accepted += 1
+    return index
+
+
 def steps_of(values: Array, counts: Array, index: Array) -> tuple[Array, Array]:
     """Distances (n,) from levels number `index` to the next ones up and down, 0 where there is none.
 

@@ -30,6 +30,7 @@ class Problem:
     frozen: npt.NDArray[np.bool_] | None = None  # (k or 1, n), their levels taken out of B
     single: bool = True  # whether the user's b had one dimension
     shift: float = 0.0  # what was added to the violation of every row
+    weight: Any = None  # (m,), as it was folded in
 
     @property
     def m(self) -> int:
@@ -132,7 +133,7 @@ def as_problem(
                 f"{frozen.dtype} of shape {frozen.shape}."
             )
         frozen = np.atleast_2d(frozen) if frozen.any() else None
-    return Problem(A, B, checked, rows, frozen, single)
+    return Problem(A, B, checked, rows, frozen, single, weight=weight)
 
 
 def checked_matrix(A: Any) -> Any:
@@ -151,7 +152,9 @@ def checked_matrix(A: Any) -> Any:
     if namespace(A) is not np:
         return validate_device(A, name="A")
     if "cupyx" in type(A).__module__:
-        raise TypeError("A must be a dense CuPy array or a SciPy sparse matrix, got a CuPy sparse one.")
+        raise TypeError(
+            "A must be a dense CuPy array or a SciPy sparse matrix, got a CuPy sparse one."
+        )
     dtypes = [np.float64, np.float32]
     A = check_array(A, accept_sparse="csc", dtype=dtypes, input_name="A")
     return sp.csc_array(A) if sp.issparse(A) else A
@@ -174,7 +177,9 @@ def _targets(A: Any, b: Any) -> tuple[Any, bool]:
             f"b must be real numbers of shape (m,) or (m, k), got {b.dtype} of shape {b.shape}."
         )
     if len(b) != A.shape[0]:
-        raise ValueError(f"A and b must have the same number of rows, got {A.shape[0]} and {len(b)}.")
+        raise ValueError(
+            f"A and b must have the same number of rows, got {A.shape[0]} and {len(b)}."
+        )
     if not bool(xp.isfinite(b).all()):
         raise ValueError("b must be finite, got NaN or infinity.")
     single = b.ndim == 1

@@ -52,6 +52,11 @@ class Rows:
         parts = (self.low, self.high, self.free)
         return Rows(*(None if part is None else part.astype(dtype) for part in parts))
 
+    def scaled(self, by: float) -> Rows:
+        """The costs of rows that are multiplied by a number."""
+        low, high, free = (None if v is None else v * by for v in (self.low, self.high, self.free))
+        return Rows(low, high, free)
+
     def shifted(self, by: float) -> Rows:
         """Costs v + `by`."""
         if by == 0:

@@ -208,5 +208,3 @@ class SmallEngine:
         vectors = np.zeros((len(self.free), n), dtype=np.int64)
         vectors[:, self.free] = U.T
         return vectors
-
-

@@ -57,7 +57,7 @@ def steps_on(
     counts, n = levels.counts, levels.n
     top = np.broadcast_to(counts - 1, (len(counts), n)).astype(np.int32)
     if frozen is not None:
-        top = np.where(frozen, np.int32(0), top)
+        top = np.where(frozen, np.int32(0), top)  # of as many rows as the longer of the two
 
     def of_states(part: npt.NDArray[Any]) -> Any:
         return xp.asarray(part if len(part) == 1 else part[target])
@@ -69,4 +69,6 @@ def steps_on(
     above[:, :, :-1] = np.nan_to_num(np.diff(levels.values, axis=2))
     rows = np.arange(counts.size, dtype=np.int64).reshape(counts.shape) * above.shape[2]
     first = np.broadcast_to(rows, (len(rows), n))
-    return Steps(of_states(top), above=xp.asarray(above.ravel(), dtype=dtype), first=of_states(first))
+    return Steps(
+        of_states(top), above=xp.asarray(above.ravel(), dtype=dtype), first=of_states(first)
+    )
