@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from sampkit._chunks import chunks
-from sampkit.minmax._kernels import pair_filter, try_pairs
+from sampkit._chunks import chunks, rows_per_chunk
+from sampkit.minmax._kernels import memory_budget, pair_filter, try_pairs
 from sampkit.minmax._polish import IMPROVED, Counters
 from sampkit.minmax._rows import Rows
 from sampkit.minmax._steps import Steps
 
 WAVE = 64  # pairs of a state that are verified together
 GROUPS = 4  # times the rows wanted: of so many groups of rows the worst are compared
-TABLE_BYTES = 1 << 28  # of what all moves add to the worst rows
+BUFFERS = 4  # arrays of the size of the residuals that a step holds
 
 
 @dataclass
@@ -64,7 +64,11 @@ class BatchPolish:
         self.bounds = None if rows.plain else (rows.high, -rows.low)
 
     def polish(
-        self, index: Any, R: Any, steps: Steps, stop: Callable[[], bool] = lambda: False
+        self,
+        index: Any,
+        residuals: Callable[[slice], Any],
+        steps: Callable[[slice], Steps],
+        stop: Callable[[], bool] = lambda: False,
     ) -> Any:
         """Index (states, n) where no move improves.
 
@@ -72,20 +76,19 @@ class BatchPolish:
         ----------
         index : integer array of shape (states, n)
             Where to start.
-        R : array of shape (states, m)
-            Residuals there.
-        steps : Steps
-            Of these states.
+        residuals : callable
+            ``residuals(some)`` -> (len(some), m): those of some of the states at the start.
+        steps : callable
+            ``steps(some)`` -> Steps of some of the states.
         stop : callable
             Asked before every step.
         """
-        moves = 2 * self.AT.shape[0] + 2
-        size = max(TABLE_BYTES // (moves * self.count * R.dtype.itemsize), 1)
+        n, m = self.AT.shape
+        moves = 2 * n + 2
+        row_bytes = (2 * moves * self.count + BUFFERS * m) * self.AT.dtype.itemsize
         parts = [
-            self._polished(
-                index[some], R[some], steps.of_states(self.xp.arange(some.start, some.stop)), stop
-            )
-            for some in chunks(index.shape[0], size)
+            self._polished(index[some], residuals(some), steps(some), stop)
+            for some in chunks(index.shape[0], rows_per_chunk(row_bytes, memory_budget(self.xp)))
         ]
         return parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
 

@@ -31,6 +31,7 @@ from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax import _cuda
 
 BLOCK_BYTES = 128 * 1024  # of one array; the six that a block touches stay in second-level cache
+MAX_BYTES = 256_000_000  # in memory, for the states that are in work together
 FULL_ROWS = 4  # worst rows that `pair_filter` looks at for all pairs before it lists any
 
 SCREEN_DTYPES = (None, "float32", "tf32", "bfloat16")
@@ -113,6 +114,13 @@ def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
 def has_kernels(xp: Any) -> bool:
     """Whether the CUDA kernels do the work for arrays of the namespace `xp`."""
     return hasattr(xp, "RawModule")
+
+
+def memory_budget(xp: Any) -> int:
+    """Bytes for the states that are in work together: on a device, half of what is free."""
+    if not has_kernels(xp):
+        return MAX_BYTES
+    return max(int(xp.cuda.runtime.memGetInfo()[0]) // 2, MAX_BYTES)
 
 
 @quiet

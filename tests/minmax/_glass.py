@@ -3,7 +3,8 @@
 `build` takes the stand-in of the house (which refuses what CuPy refuses) and refuses what CuPy
 allows but what makes the host wait: ``bool``, ``float``, ``int``, iteration, ``item``, a boolean
 mask as index, and functions whose result has a length that depends on values. What remains is
-counted as `transfers`: the explicit copy ``get``, and ``flatnonzero``, whose count the host learns.
+counted as `transfers`: the explicit copy ``get``, and ``flatnonzero``, whose count the host learns. Without `strict` all that
+CuPy allows is allowed.
 
 With `compiler`, its ``RawModule`` compiles CUDA sources with the host's C++ compiler and runs them
 block by block, so that the launcher and the kernels are those of a device.
@@ -33,10 +34,19 @@ def refusal(what: str) -> Any:
     return refuse
 
 
-def build(stand_in: ModuleType, folder: Path, *, compiler: str | None = None) -> ModuleType:
+def build(
+    stand_in: ModuleType, folder: Path, *, compiler: str | None = None, strict: bool = True
+) -> ModuleType:
     """The module to be found as ``cupy``; `stand_in` is a fresh import of ``_fakecupy``."""
     module = stand_in.build()
-    cls = stand_in.ndarray
+    if strict:
+        refuse_to_wait(module, stand_in.ndarray)
+    if compiler is not None:
+        run_kernels(module, stand_in, folder, compiler)
+    return module
+
+
+def refuse_to_wait(module: ModuleType, cls: type) -> None:
     module.transfers = 0
     for name in ("__bool__", "__float__", "__int__", "__index__", "__iter__"):
         setattr(cls, name, refusal(name))
@@ -67,26 +77,27 @@ def build(stand_in: ModuleType, folder: Path, *, compiler: str | None = None) ->
     cls.__getitem__ = lambda self, at: get_item(self, no_mask(at))
     cls.__setitem__ = lambda self, at, value: set_item(self, no_mask(at), value)
     cls.get = counted
-    cls.data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
-    wrap = stand_in.wrap
-    if compiler is not None:
-        module.ascontiguousarray = lambda a, dtype=None: wrap(
-            np.ascontiguousarray(stand_in.unwrap(a), dtype)
-        )
-        module.RawModule = lambda code, options: HostModule(compiler, folder, code, options)
-        module.cuda = ModuleType("cupy.cuda")
-        module.cuda.runtime = SimpleNamespace(CUDA_R_16BF=14, CUDA_R_32F=0)
-        module.cuda.device = SimpleNamespace(get_cublas_handle=lambda: 1)
-        module.cuda.cublas = SimpleNamespace(
-            gemmEx=gemm_ex,
-            CUBLAS_OP_N=0,
-            CUBLAS_OP_T=1,
-            CUBLAS_GEMM_DEFAULT=-1,
-            CUBLAS_COMPUTE_32F=68,
-            CUBLAS_COMPUTE_32F_FAST_TF32=77,
-        )
-        module.cuda.modules = {"cupy": module, "cupy.cuda": module.cuda}
-    return module
+
+
+def run_kernels(module: ModuleType, stand_in: ModuleType, folder: Path, compiler: str) -> None:
+    stand_in.ndarray.data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
+    module.ascontiguousarray = lambda a, dtype=None: stand_in.wrap(
+        np.ascontiguousarray(stand_in.unwrap(a), dtype)
+    )
+    module.RawModule = lambda code, options: HostModule(compiler, folder, code, options)
+    module.cuda = ModuleType("cupy.cuda")
+    module.cuda.runtime = SimpleNamespace(
+        CUDA_R_16BF=14, CUDA_R_32F=0, memGetInfo=lambda: (1 << 30, 1 << 31)
+    )
+    module.cuda.device = SimpleNamespace(get_cublas_handle=lambda: 1)
+    module.cuda.cublas = SimpleNamespace(
+        gemmEx=gemm_ex,
+        CUBLAS_OP_N=0,
+        CUBLAS_OP_T=1,
+        CUBLAS_GEMM_DEFAULT=-1,
+        CUBLAS_COMPUTE_32F=68,
+        CUBLAS_COMPUTE_32F_FAST_TF32=77,
+    )
 
 
 class HostModule:
@@ -156,5 +167,6 @@ def gemm_ex(handle: Any, transa: int, transb: int, m: int, n: int, k: int, *rest
 
 def install(monkeypatch: Any, module: ModuleType) -> None:
     """Let ``import cupy`` find the module during one test."""
-    for name, found in getattr(getattr(module, "cuda", None), "modules", {"cupy": module}).items():
-        monkeypatch.setitem(sys.modules, name, found)
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    if hasattr(module, "cuda"):
+        monkeypatch.setitem(sys.modules, "cupy.cuda", module.cuda)

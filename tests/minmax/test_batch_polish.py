@@ -49,12 +49,15 @@ def together(xp, A, B, index, grid, rows, frozen, count):
     states, n = index.shape
     levels = as_levels(grid, n, 1)
     still = None if frozen is None else frozen[None]
-    steps = steps_on(xp, levels, still, np.zeros(states, int), A.dtype)
+    target = np.zeros(states, int)
     rows = Rows(*(v if v is None else xp.asarray(v) for v in (rows.low, rows.high)))
     AT, counters = xp.asarray(np.ascontiguousarray(A.T)), Counters()
     R = xp.asarray((grid[index] @ A.T - B).astype(A.dtype))
     engine = BatchPolish(xp, AT, rows, counters, count=count)
-    return engine.polish(xp.asarray(index), R, steps), counters
+    found = engine.polish(
+        xp.asarray(index), lambda at: R[at], lambda at: steps_on(xp, levels, still, target[at], A.dtype)
+    )
+    return found, counters
 
 
 @pytest.mark.parametrize("grid", [EVEN, UNEVEN], ids=["even", "uneven"])
@@ -76,7 +79,7 @@ def test_parts_of_a_batch_are_independent(monkeypatch):
     A, B, index = data()
     given = (np, A, B, index, EVEN, Rows(), None, 16)
     whole, _ = together(*given)
-    monkeypatch.setattr("sampkit.minmax._batch_polish.TABLE_BYTES", 1)
+    monkeypatch.setattr("sampkit.minmax._kernels.MAX_BYTES", 1)
     assert_array_equal(together(*given)[0], whole)
 
 
@@ -115,7 +118,7 @@ def test_a_stop_keeps_what_is_reached():
     steps = steps_on(np, levels, None, np.zeros(len(B), int), A.dtype)
     R = EVEN[index] @ A.T - B
     engine = BatchPolish(np, np.ascontiguousarray(A.T), Rows(), Counters())
-    found = engine.polish(index, R, steps, lambda: next(calls))
+    found = engine.polish(index, lambda at: R[at], lambda at: steps, lambda: next(calls))
     before, after = (np.abs(EVEN[at] @ A.T - B).max(axis=1) for at in (index, found))
     assert (after <= before).all()
     assert_allclose((found != index).any(axis=1).sum(), len(B))
