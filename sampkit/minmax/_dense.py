@@ -14,16 +14,17 @@ import numpy.typing as npt
 
 from sampkit._array import on_host
 from sampkit._chunks import chunks, rows_per_chunk
+from sampkit.minmax._batch_polish import BatchPolish
 from sampkit.minmax._descend import Columns, Descent
 from sampkit.minmax._gram import successive_rounding
 from sampkit.minmax._incumbent import Incumbents
+from sampkit.minmax._kernels import memory_budget
 from sampkit.minmax._polish import Counters, polish, steps_of
 from sampkit.minmax._problem import Problem
 from sampkit.minmax._steps import steps_on
 
 Array = npt.NDArray[Any]
 
-MAX_BYTES = 256_000_000  # residuals of the states that are in work together, with their powers
 BUFFERS = 6  # arrays of the size of the residuals that a descent holds
 POLISHED = 3  # the best of a population
 KICKED = (4, 8, 32)  # powers after a kick
@@ -123,10 +124,11 @@ class DenseEngine:
         target = np.repeat(np.array(targets), count)
         flat = starts.reshape(-1, n)
         row_bytes = BUFFERS * self.problem.m * np.dtype(self.dtype).itemsize
-        step = max(rows_per_chunk(row_bytes, MAX_BYTES) // count, 1) * count
+        most = rows_per_chunk(row_bytes, memory_budget(self.xp))
+        step = max(most // count, 1) * count
         for some in chunks(len(flat), step):
             objective = np.full(some.stop - some.start, np.inf)
-            for part in chunks(len(objective), rows_per_chunk(row_bytes, MAX_BYTES)):
+            for part in chunks(len(objective), most):
                 if watch():
                     break
                 states = slice(some.start + part.start, some.start + part.stop)
@@ -138,6 +140,9 @@ class DenseEngine:
     def _take_best(self, index: Array, target: Array, objective: Array) -> None:
         watch, incumbents = self.incumbents.watch, self.incumbents
         order = np.lexsort((objective, target))
+        if self.xp is not np and self.rows.free is None:
+            self._take_best_together(index, target, objective, order)
+            return
         for i in np.unique(target).tolist():
             best = order[target[order] == i][:POLISHED]
             best = best[np.isfinite(objective[best])]  # those that were reached before time was up
@@ -148,6 +153,31 @@ class DenseEngine:
                 if watch() or incumbents.done(i):
                     break
                 incumbents.offer(i, self._polished(index[state], i))
+
+    def _take_best_together(
+        self, index: Array, target: Array, objective: Array, order: Array
+    ) -> None:
+        """The same on a device: the best of all targets are polished in step."""
+        ranked = target[order]
+        rank = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+        best = order[(rank < POLISHED) & np.isfinite(objective[order])]
+        for state in best.tolist():
+            self.incumbents.offer(int(target[state]), index[state])
+        best = best[[not self.incumbents.done(int(i)) for i in target[best]]]
+        if not len(best) or self.incumbents.watch():
+            return
+        xp, of = self.xp, target[best]
+        engine = BatchPolish(
+            xp, self.columns.AT, self.rows, self.counters, count=self.options.polish_rows
+        )
+        polished = engine.polish(
+            xp.asarray(index[best]),
+            lambda at: self._residuals(index[best[at]], of[at]),
+            lambda at: steps_on(xp, self._levels, self.problem.frozen, of[at], self.dtype),
+            self.incumbents.watch,
+        )
+        for i, found in zip(of.tolist(), on_host(polished).astype(np.int64), strict=True):
+            self.incumbents.offer(i, found)
 
     # --- its steps ------------------------------------------------------------------------------
 
@@ -176,7 +206,7 @@ class DenseEngine:
         xp = self.xp
         few = self._levels.of_targets(target)
         x = xp.asarray(few.value(on_host(index).astype(np.int64)), dtype=self.dtype)
-        B = (self.problem.B[target] * self._scale).astype(self.dtype)
+        B = (self.problem.B[xp.asarray(target)] * self._scale).astype(self.dtype)
         R = xp.matmul(x, self.columns.AT)
         R -= B
         return self.rows.centred(R)

@@ -28,9 +28,13 @@ from typing import Any
 import numpy as np
 
 from sampkit._chunks import chunks, rows_per_chunk
+from sampkit.minmax import _cuda
 
 BLOCK_BYTES = 128 * 1024  # of one array; the six that a block touches stay in second-level cache
+MAX_BYTES = 256_000_000  # in memory, for the states that are in work together
 FULL_ROWS = 4  # worst rows that `pair_filter` looks at for all pairs before it lists any
+
+SCREEN_DTYPES = (None, "float32", "tf32", "bfloat16")
 
 Bounds = tuple[Any, Any] | None
 
@@ -50,12 +54,15 @@ class Batch:
         Which half is current. Accepting a move flips it (`accept`), rejecting does nothing.
     z1, w : arrays of shape (states, m)
         ``z |z|^(p-2)`` and ``|z|^(p-2)`` of the scaled excess z, as the last call wrote them.
+    tf32 : bool
+        Whether the screen reads its float32 factors with a mantissa of 10 bits only.
     """
 
     R: Any
     at: Any
     z1: Any
     w: Any
+    tf32: bool = False
 
     @property
     def n_states(self) -> int:
@@ -74,12 +81,9 @@ class Batch:
         """The batch of some states only (an integer array), for when the others have finished."""
         R = xp.empty_like(self.R, shape=(2, len(states), self.R.shape[2]))
         R[0] = _flat(self).take(_rows(xp, self).take(states), axis=0)
-        return Batch(
-            R,
-            xp.zeros_like(self.at, shape=(len(states),)),
-            self.z1.take(states, axis=0),
-            self.w.take(states, axis=0),
-        )
+        at = xp.zeros_like(self.at, shape=(len(states),))
+        z1, w = (array.take(states, axis=0) for array in (self.z1, self.w))
+        return replace(self, R=R, at=at, z1=z1, w=w)
 
 
 def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
@@ -91,23 +95,32 @@ def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
         ``numpy`` or ``cupy``.
     residuals : array of shape (states, m)
         float32 or float64; it is copied.
-    screen_dtype : {None, "float32", "bfloat16"}
-        What the powers are kept in for the matrix products of the screen: None is the dtype of
-        the residuals; "bfloat16" halves their bytes on a device and means None elsewhere.
+    screen_dtype : {None, "float32", "tf32", "bfloat16"}
+        How exact the factors of the screen's matrix products are for float32 residuals on a
+        device; sums are float32 always. None is "bfloat16", which halves the bytes of the powers.
+        The screen only proposes moves. Elsewhere every choice means the dtype of the residuals.
     """
     R = xp.empty_like(residuals, shape=(2, *residuals.shape))
     R[0] = residuals
     powers_dtype = residuals.dtype
-    if screen_dtype == "bfloat16" and has_kernels(xp) and powers_dtype == np.float32:
-        powers_dtype = xp.uint16  # CuPy has no bfloat16: its upper half of a float32, as bits
+    reducible = has_kernels(xp) and powers_dtype == np.float32
+    if reducible and screen_dtype in (None, "bfloat16"):
+        powers_dtype = np.uint16  # not every CuPy has bfloat16: the upper half of a float32
     z1 = xp.empty_like(residuals, dtype=powers_dtype)
     at = xp.zeros_like(residuals, dtype=np.int32, shape=residuals.shape[:1])
-    return Batch(R, at, z1, xp.empty_like(z1))
+    return Batch(R, at, z1, xp.empty_like(z1), reducible and screen_dtype == "tf32")
 
 
 def has_kernels(xp: Any) -> bool:
     """Whether the CUDA kernels do the work for arrays of the namespace `xp`."""
     return hasattr(xp, "RawModule")
+
+
+def memory_budget(xp: Any) -> int:
+    """Bytes for the states that are in work together: on a device, half of what is free."""
+    if not has_kernels(xp):
+        return MAX_BYTES
+    return max(int(xp.cuda.runtime.memGetInfo()[0]) // 2, MAX_BYTES)
 
 
 @quiet
@@ -142,8 +155,6 @@ def powers(
         The potential of every state that is to be done; of the others, anything.
     """
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
         return _cuda.powers(xp, state, invt, p, todo=todo, bounds=bounds)
     phi = xp.zeros_like(invt)
     source = _rows(xp, state)
@@ -197,8 +208,6 @@ def try_move(
         state without a move, anything.)
     """
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
         return _cuda.try_move(xp, state, AT, j, delta, invt, p, bounds=bounds)
     phi, top = xp.zeros_like(invt), xp.zeros_like(invt)
     source = _rows(xp, state)
@@ -240,9 +249,7 @@ def screen(xp: Any, state: Batch, AT_J: Any, squared_J: Any = None) -> tuple[Any
         ``z1 @ AT_J.T`` and ``w @ squared_J.T``: p G delta / t and p (p-1) / 2 H (delta / t)^2 are
         the first two terms of the change of the potential when variable j changes by delta.
     """
-    if state.z1.dtype == np.uint16:
-        from sampkit.minmax import _cuda
-
+    if state.z1.dtype == np.uint16 or state.tf32:
         return _cuda.screen(xp, state, AT_J, squared_J)
     if squared_J is None:
         squared_J = AT_J * AT_J
@@ -252,85 +259,128 @@ def screen(xp: Any, state: Batch, AT_J: Any, squared_J: Any = None) -> tuple[Any
 def screen_matrix(xp: Any, state: Batch, AT: Any) -> Any:
     """`AT`, or its copy in the dtype of the powers, for `screen`."""
     if state.z1.dtype == np.uint16:
-        from sampkit.minmax import _cuda
-
         return _cuda.to_bfloat16(xp, AT)
     return AT
 
 
 def pair_filter(
-    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, *, same: bool = False, bounds: Bounds = None
-) -> tuple[Any, Any, Any]:
-    """Pairs of moves that may bring every one of K rows below `t`, best bound first.
+    xp: Any, RK: Any, DK: Any, t: Any, *, apart: int = 0, bounds: Bounds = None
+) -> tuple[Any, Any, Any, Any]:
+    """Pairs of moves that may bring every one of K rows below t, for a batch of states.
 
-    Move i adds ``XK[i]`` to the K residuals, move j adds ``YK[j]``. The largest violation over K
-    rows bounds the one over all rows from below, so a pair that is not returned cannot improve.
+    Move i of a state adds ``DK[state, i]`` to its K residuals. The largest violation over K rows
+    bounds the one over all rows from below, so a pair that is not returned cannot improve.
 
     Parameters
     ----------
     xp : module
         ``numpy`` or ``cupy``.
-    RK : array of shape (K,)
+    RK : array of shape (states, K)
         Residuals of the rows, the worst first: they kill most pairs.
-    XK, YK : arrays of shape (n_x, K) and (n_y, K)
+    DK : array of shape (states, n, K)
         What each move adds; NaN or infinity stands for a move that does not exist.
-    t : float
+    t : array of shape (states,)
         What has to be undercut.
-    same : bool
-        Both lists name the moves of the same variables: only pairs with j > i count.
-    bounds : (hi, lo), arrays of shape (K,), optional
+    apart : int
+        Pairs of moves whose numbers differ by so much exclude each other; 0 for none.
+    bounds : (hi, lo), arrays of shape (states, K), optional
         Of these rows, as for `powers`.
 
     Returns
     -------
-    i, j : integer arrays of shape (n_survivors,)
-        The pairs, by increasing bound; of equal bounds the lower i, then the lower j first.
+    state, i, j : integer arrays of shape (n_survivors,)
+        The pairs with i < j, state by state, by increasing bound; of equal bounds the lower i, then
+        the lower j first.
     bound : array of shape (n_survivors,)
-        Largest violation over the K rows, below `t`.
+        Largest violation over the K rows, below t.
     """
+    n = DK.shape[1]
     if has_kernels(xp):
-        from sampkit.minmax import _cuda
-
-        code, bound = _cuda.pair_filter(xp, RK, XK, YK, t, same=same, bounds=bounds)
+        code, bound = _cuda.pair_filter(xp, RK, DK, t, apart=apart, bounds=bounds)
     else:
-        code, bound = _surviving_pairs(xp, RK, XK, YK, t, same, bounds)
-    order = xp.lexsort(xp.stack([code.astype(np.float64), bound.astype(np.float64)]))
+        code, bound = _surviving_pairs(xp, RK, DK, t, apart, bounds)
+    state = code // (n * n)
+    order = xp.lexsort(xp.stack([key.astype(np.float64) for key in (code, bound, state)]))
     code = code.take(order)
-    n_y = YK.shape[0]
-    return code // n_y, code % n_y, bound.take(order)
+    return code // (n * n), code // n % n, code % n, bound.take(order)
 
 
 @quiet
 def _surviving_pairs(
-    xp: Any, RK: Any, XK: Any, YK: Any, t: Any, same: bool, bounds: Bounds
+    xp: Any, RK: Any, DK: Any, t: Any, apart: int, bounds: Bounds
 ) -> tuple[Any, Any]:
-    """Codes i n_y + j and bounds of the survivors, in the order of their codes."""
-    n_y, K = YK.shape
+    """Codes (state n + i) n + j and bounds of the survivors, in the order of their codes."""
+    states, n, K = DK.shape
     full = min(FULL_ROWS, K)
-    base = XK + RK
-    number = xp.arange(n_y)
+    base = DK + RK[:, None, :]
+    number = xp.arange(n)
     codes, found = [], []
-    for rows in chunks(len(base), rows_per_chunk(n_y * base.dtype.itemsize, BLOCK_BYTES)):
-        bound = _violation(xp, base[rows, 0][:, None] + YK[:, 0], 0, bounds)
-        for k in range(1, full):
-            v = _violation(xp, base[rows, k][:, None] + YK[:, k], k, bounds)
-            bound = xp.maximum(bound, v, out=bound)
-        alive = bound < t
-        if same:
-            alive &= xp.arange(rows.start, rows.stop)[:, None] < number
-        at = xp.flatnonzero(alive)
-        bound = bound.ravel().take(at)
-        i, j = at // n_y + rows.start, at % n_y
-        for k in range(full, K):
-            v = _violation(xp, base[:, k].take(i) + YK[:, k].take(j), k, bounds)
-            bound = xp.maximum(bound, v, out=bound)
-            alive = bound < t
-            if k % 4 == 0 or k == K - 1:  # to list survivors anew costs as much as two rows
-                left = xp.flatnonzero(alive)
-                i, j, bound = i.take(left), j.take(left), bound.take(left)
-        codes.append(i * n_y + j)
-        found.append(bound)
+    for s in range(states):
+        ours = None if bounds is None else tuple(side[s] for side in bounds)
+        for rows in chunks(n, rows_per_chunk(n * base.dtype.itemsize, BLOCK_BYTES)):
+            bound = _violation(xp, base[s, rows, 0][:, None] + DK[s, :, 0], 0, ours)
+            for k in range(1, full):
+                v = _violation(xp, base[s, rows, k][:, None] + DK[s, :, k], k, ours)
+                bound = xp.maximum(bound, v, out=bound)
+            gap = number - xp.arange(rows.start, rows.stop)[:, None]
+            at = xp.flatnonzero((bound < t[s]) & (gap > 0) & (gap != apart))
+            bound = bound.ravel().take(at)
+            i, j = at // n + rows.start, at % n
+            for k in range(full, K):
+                v = _violation(xp, base[s, :, k].take(i) + DK[s, :, k].take(j), k, ours)
+                bound = xp.maximum(bound, v, out=bound)
+                if k % 4 == 0 or k == K - 1:  # to list survivors anew costs as much as two rows
+                    left = xp.flatnonzero(bound < t[s])
+                    i, j, bound = i.take(left), j.take(left), bound.take(left)
+            codes.append((i + s * n) * n + j)
+            found.append(bound)
     return xp.concatenate(codes), xp.concatenate(found)
+
+
+@quiet
+def try_pairs(
+    xp: Any, R: Any, AT: Any, state: Any, pair: Any, step: Any, *, bounds: Bounds = None
+) -> tuple[Any, Any]:
+    """Largest violation and sum of squares of the residuals after two steps at once.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    R : array of shape (states, m)
+        Residuals.
+    AT : array of shape (n, m)
+        Row j is column j of A.
+    state : integer array of shape (c,)
+        Which state each of c pairs is tried on; negative for none.
+    pair : integer array of shape (2, c)
+        The two variables.
+    step : array of shape (2, c)
+        By how much they change.
+    bounds : (hi, lo), arrays of shape (m,), optional
+        As for `powers`.
+
+    Returns
+    -------
+    top, squares : arrays of shape (c,)
+        Of a pair without a state, anything.
+    """
+    if has_kernels(xp):
+        return _cuda.try_pairs(xp, R, AT, state, pair, step, bounds=bounds)
+    top = xp.empty_like(R, shape=state.shape)
+    squares = xp.empty_like(top)
+    size = len(state) if xp is not np else rows_per_chunk(R[:1].nbytes, BLOCK_BYTES)
+    for some in chunks(len(state), max(size, 1)):
+        r = AT.take(pair[0, some], axis=0) * step[0, some, None]
+        r += AT.take(pair[1, some], axis=0) * step[1, some, None]
+        r += R.take(xp.maximum(state[some], 0), axis=0)
+        squares[some] = xp.einsum("ij,ij->i", r, r)
+        if bounds is None:
+            top[some] = xp.maximum(r.max(axis=1), -r.min(axis=1))
+        else:
+            hi, lo = bounds
+            top[some] = xp.maximum((r - hi).max(axis=1), -(r + lo).min(axis=1))
+    return top, squares
 
 
 def _violation(xp: Any, r: Any, k: int, bounds: Bounds) -> Any:

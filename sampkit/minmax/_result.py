@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from sampkit._array import namespace
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class MinMaxResult:
     @property
     def gap(self) -> Any:
         """(objective - lower_bound) / objective; 0 where the objective is 0 or less."""
-        objective, bound = np.asarray(self.objective), np.asarray(self.lower_bound)
-        positive = objective > 0
-        gap = np.where(positive, objective - bound, 0.0) / np.where(positive, objective, 1.0)
+        xp, objective = namespace(self.objective), self.objective
+        positive = xp.asarray(objective > 0)
+        gap = xp.where(positive, objective - self.lower_bound, 0.0)
+        gap = gap / xp.where(positive, objective, 1.0)
         return float(gap) if gap.ndim == 0 else gap

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from sampkit._array import namespace
 
 
@@ -29,14 +27,14 @@ class Rows:
 
     def violation(self, R: Any) -> Any:
         """v (..., m) of residuals (..., m)."""
-        xp = _library(R)
+        xp = namespace(R)
         return xp.abs(R) if self.plain else xp.maximum(R - self.high, self.low - R)
 
     def excess(self, R: Any) -> Any:
         """Signed part of the residuals (..., m) that hurts: its size is max(v, 0)."""
         if self.plain:
             return R
-        xp = _library(R)
+        xp = namespace(R)
         above, below = R - self.high, self.low - R
         return xp.where(above >= below, xp.maximum(above, 0), -xp.maximum(below, 0))
 
@@ -89,8 +87,3 @@ class Rows:
                 break
             c = moved
         return c
-
-
-def _library(R: Any) -> Any:
-    """NumPy also for arrays that answer to its functions."""
-    return namespace(R) if not hasattr(R, "__array_function__") else np

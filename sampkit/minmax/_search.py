@@ -12,13 +12,13 @@ import scipy.sparse as sp
 from sampkit._random_state import child_generators, generator_of
 from sampkit.minmax._dense import Options
 from sampkit.minmax._incumbent import Incumbents, Watch
+from sampkit.minmax._kernels import SCREEN_DTYPES
 from sampkit.minmax._polish import Counters
 from sampkit.minmax._problem import Problem, as_problem, as_start, fixed
 from sampkit.minmax._result import MinMaxResult
 from sampkit.minmax._solve import prepare, run_engine
 
 ENGINES = ("auto", "dense", "small", "sparse")
-SCREENS = (None, "float32", "bfloat16")
 _SMALL_COLUMNS = 128
 _SMALL_ENTRIES = 2e6
 
@@ -89,9 +89,9 @@ def minmax_search(
     engine : {"auto", "dense", "small", "sparse"}, default="auto"
         "auto" takes "sparse" for a sparse A, "small" for one target with n <= 128 and m n <= 2e6 in
         memory, else "dense".
-    screen_dtype : {None, "float32", "bfloat16"}, default=None
-        Precision in which moves are screened on a GPU; they are always verified in that of the
-        search.
+    screen_dtype : {None, "float32", "tf32", "bfloat16"}, default=None
+        Precision in which moves are screened on a GPU, None being "bfloat16"; they are always
+        verified in that of the search.
     minimize_slack : bool, default=False
         Go on when all requirements are met (objective <= 0), to meet them with room to spare.
     callback : callable, optional
@@ -322,9 +322,9 @@ def checked_options(
         raise ValueError(f"max_iter must be None or an int >= 0, got {max_iter!r}.")
     if not _real(kick) or not 0 < kick <= 1:
         raise ValueError(f"kick must be in (0, 1], got {kick!r}.")
-    if screen_dtype not in SCREENS:
+    if screen_dtype not in SCREEN_DTYPES:
         raise ValueError(
-            f"screen_dtype must be one of {', '.join(map(repr, SCREENS))}, got {screen_dtype!r}."
+            f"screen_dtype must be one of {', '.join(map(repr, SCREEN_DTYPES))}, got {screen_dtype!r}."
         )
     checked_time(time_limit)
     return Options(

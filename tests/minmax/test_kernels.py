@@ -136,37 +136,55 @@ def test_the_screen_is_the_taylor_expansion(p):
             assert_allclose(high + low - 2 * phi[b], second, rtol=1e-3, atol=1e-9)
 
 
-def brute_pairs(RK, XK, YK, t, same, bounds):
+def brute_pairs(RK, DK, t, apart, bounds):
     found = []
-    for i in range(len(XK)):
-        for j in range(len(YK)):
-            v = violation(RK + XK[i] + YK[j], bounds)
-            if (not same or j > i) and not np.isnan(v).any() and v.max() < t:
+    for i in range(len(DK)):
+        for j in range(i + 1, len(DK)):
+            v = violation(RK + DK[i] + DK[j], bounds)
+            if j - i != apart and not np.isnan(v).any() and v.max() < t:
                 found.append((v.max(), i, j))
     return sorted(found)
 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
+    states=st.integers(1, 3),
     K=st.integers(1, 20),
-    n=st.integers(1, 12),
+    n=st.integers(2, 14),
     kind=st.sampled_from(KINDS),
-    same=st.booleans(),
+    apart=st.integers(0, 7),
     missing=st.booleans(),
 )
-def test_pairs_that_survive_are_those_of_brute_force(seed, K, n, kind, same, missing):
+def test_pairs_that_survive_are_those_of_brute_force(seed, states, K, n, kind, apart, missing):
     rng = np.random.default_rng(seed)
     bounds = bounds_of(kind, K, rng)
     # quarters: every sum is exact, so that the order of adding does not matter
-    RK = rng.integers(-8, 9, K) / 4
-    RK = RK[np.argsort(-np.abs(RK), kind="stable")]
-    XK, YK = (rng.integers(-4, 5, (n, K)) / 4 for _ in range(2))
+    RK = rng.integers(-8, 9, (states, K)) / 4
+    DK = rng.integers(-4, 5, (states, n, K)) / 4
     if missing:
-        XK[rng.integers(n)] = np.nan
-        YK[rng.integers(n)] = np.inf
-    t = float(violation(RK, bounds).max())
-    with np.errstate(invalid="ignore"):
-        expected = brute_pairs(RK, XK, YK, t, same, bounds)
-    i, j, bound = kernels.pair_filter(np, RK, XK, YK, t, same=same, bounds=bounds)
-    assert list(zip(i, j, strict=True)) == [(a, b) for _, a, b in expected]
-    assert_allclose(bound, [v for v, *_ in expected])
+        DK[0, rng.integers(n)] = np.nan
+        DK[-1, rng.integers(n)] = np.inf
+    t = violation(RK, bounds).max(axis=1)
+    batched = bounds and tuple(np.broadcast_to(side, RK.shape) for side in bounds)
+    state, i, j, bound = kernels.pair_filter(np, RK, DK, t, apart=apart, bounds=batched)
+    for s in range(states):
+        with np.errstate(invalid="ignore"):
+            expected = brute_pairs(RK[s], DK[s], t[s], apart, bounds)
+        mine = state == s
+        found = zip(i[mine], j[mine], strict=True)
+        assert list(found) == [(a, b) for _, a, b in expected]
+        assert_allclose(bound[mine], [v for v, *_ in expected])
+    assert (np.diff(state) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_steps_are_two_steps(kind):
+    rng, R, AT, *_ = problem()
+    bounds = bounds_of(kind, R.shape[1], rng)
+    state = rng.integers(-1, len(R), 40)
+    pair, step = rng.integers(0, len(AT), (2, 40)), rng.standard_normal((2, 40))
+    top, squares = kernels.try_pairs(np, R, AT, state, pair, step, bounds=bounds)
+    real = state >= 0
+    after = R[state] + step[0][:, None] * AT[pair[0]] + step[1][:, None] * AT[pair[1]]
+    assert_allclose(top[real], violation(after, bounds).max(axis=1)[real], rtol=1e-12)
+    assert_allclose(squares[real], (after**2).sum(axis=1)[real], rtol=1e-12)
