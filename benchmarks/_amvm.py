@@ -2,8 +2,8 @@
 
 Adaptive large neighbourhood search with the swap local search (its mode for weights), written from
 the description of the method, with its constants: destroy rate 0.005, the 100 rows with the largest
-residual, absolute thresholds of 0.001, roulette weights 0.7 old + 0.3 score with scores 5, 2, 1, 0.5,
-hill climbing on the largest residual. One right-hand side, evenly spaced levels.
+residual, absolute thresholds of 0.001, roulette weights 0.7 old + 0.3 score with scores 5, 2, 1,
+0.5, hill climbing on the largest residual. One right-hand side, evenly spaced levels.
 """
 
 from __future__ import annotations

