@@ -1,13 +1,14 @@
 """Dense engine: block coordinate descent on sum |r|^p for a batch of states, p rising.
 
-For every state of the batch the best single step of a block of variables is found from the first two
-terms of the potential (two matrix products for the whole batch), then tried exactly. A state that
-accepted nothing in all blocks of a pass waits for the next p. Which variables make up a block, and
-in what order blocks come, depends on the number of the pass alone, never on the other states.
+For every state of the batch the best single step of a block of variables is found from the first
+two terms of the potential (two matrix products for the whole batch), then tried exactly. A state
+that accepted nothing in all blocks of a pass waits for the next p. Which variables make up a block,
+and in what order blocks come, depends on the number of the pass alone, never on the other states.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -232,5 +233,5 @@ def _blocks(n: int, size: int, order: np.random.Generator) -> list[slice]:
     size = min(size, n)
     offset = int(order.integers(size)) if n > size else 0
     edges = [0, *range(offset, n, size), n] if offset else [*range(0, n, size), n]
-    runs = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    runs = [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
     return [runs[at] for at in order.permutation(len(runs)).tolist()]

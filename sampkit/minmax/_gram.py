@@ -16,7 +16,7 @@ _BLOCK = 128  # columns whose updates of the rest are made together
 
 
 def inverse_factor(H: Array) -> Array:
-    """Upper U with U'U the inverse of H: one factorisation of H reversed, one triangular inverse."""
+    """Upper U with U'U the inverse of H: a factorisation of H reversed, a triangular inverse."""
     lower = cholesky(H[::-1, ::-1], lower=True)
     inverse = solve_triangular(lower, np.eye(len(H)), lower=True)
     return np.ascontiguousarray(inverse[::-1, ::-1])

@@ -55,7 +55,9 @@ def together(xp, A, B, index, grid, rows, frozen, count):
     R = xp.asarray((grid[index] @ A.T - B).astype(A.dtype))
     engine = BatchPolish(xp, AT, rows, counters, count=count)
     found = engine.polish(
-        xp.asarray(index), lambda at: R[at], lambda at: steps_on(xp, levels, still, target[at], A.dtype)
+        xp.asarray(index),
+        lambda at: R[at],
+        lambda at: steps_on(xp, levels, still, target[at], A.dtype),
     )
     return found, counters
 
