@@ -2,8 +2,9 @@
 Three bits for a weight: the mean error and the worst one
 =========================================================
 
-A linear layer on the digits of scikit-learn, its weights cut down to three bits. GPTQ makes the mean square of what changes small; :func:`~sampkit.minmax.quantize_linear` goes on to
-higher powers, up to the largest change itself.
+A linear layer on the digits of scikit-learn, its weights cut down to three bits. GPTQ makes the
+mean square of what changes small; :func:`~sampkit.minmax.quantize_linear` goes on to higher powers,
+up to the largest change itself.
 """
 
 import matplotlib.pyplot as plt

@@ -129,7 +129,7 @@ def _filter_picture(designs: dict[str, Any]) -> Picture:
             axes.axvspan(low, high, color="#f3f0ea")
         axes.set(xlim=(0, 1), ylim=(-80, 5), xlabel="frequency / (fs/2)", ylabel="amplitude, dB")
         axes.set_title("Band-pass filter, 61 taps of ten bits")
-        axes.legend(loc="lower center", ncols=2)
+        axes.legend(loc="center", bbox_to_anchor=(0.54, 0.45))
         return figure
 
     return Picture(
@@ -141,7 +141,7 @@ def _filter_picture(designs: dict[str, Any]) -> Picture:
 
 def _scan_picture(truth: Any, pictures: dict[str, Any]) -> Picture:
     def draw() -> Figure:
-        figure = new_figure(height=2.6)
+        figure = new_figure(height=1.9)
         panels = figure.subplots(1, 4)
         for axes, (name, image) in zip(panels, {"truth": truth, **pictures}.items(), strict=True):
             axes.imshow(image, cmap="gray", vmin=0, vmax=255)
