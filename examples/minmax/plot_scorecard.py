@@ -41,13 +41,13 @@ rules = {
     "least squares, rounded": (rounded, *midrange_fit(rounded)),
     "largest error smallest": (model.coef_, model.intercept_, model.max_residual_),
 }
-for name, (coef, intercept, worst) in rules.items():
+for name, (coef, _, worst) in rules.items():
     print(f"{name:>24}: largest error {worst:6.2f}, {(coef / UNIT).astype(int).tolist()}")
 print(f"{'no rule can be below':>24}: {model.lower_bound_:20.2f}")
 
 # %%
-# Left: the two cards. Right: the sorted errors of both rules. The second one trades many small errors
-# for its guarantee; a mean error is not what it promises.
+# Left: the two cards. Right: the sorted errors of both rules. The second one trades many small
+# errors for its guarantee; a mean error is not what it promises.
 
 COLOURS = {"least squares, rounded": "#8a8f98", "largest error smallest": "#1f6fb4"}
 fig, (card, errors) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -60,10 +60,9 @@ for side, (name, (coef, intercept, worst)) in zip((-1, 1), rules.items(), strict
     errors.annotate(
         f"{worst:.1f}",
         (1, worst),
-        xytext=(6, 0),
+        xytext=(0, 3),
         textcoords="offset points",
         color=COLOURS[name],
-        va="center",
     )
 card.set_yticks(range(Z.shape[1]), Z.columns)
 card.invert_yaxis()
@@ -89,7 +88,7 @@ errors.legend(frameon=False, fontsize=8, loc="lower left")
 # A result carries its history: seconds and objective whenever the best known one fell. Here for a
 # layer of random weights on digits, 64 weights at 8 levels each, from three seeds.
 
-from sklearn.datasets import load_digits  # noqa: E402
+from sklearn.datasets import load_digits
 
 A = load_digits().data[:1200] / 16
 w = np.random.default_rng(0).standard_normal(64) * 0.1
@@ -106,6 +105,6 @@ for seed, colour in zip(range(3), ("#1f6fb4", "#d1702c", "#3a9366"), strict=True
         color=colour,
         label=f"seed {seed}: {found.objective:.4f}",
     )
-ax.set(xscale="log", xlabel="seconds", ylabel="largest residual", title="Objective against time")
+ax.set(xlabel="seconds", ylabel="largest residual", title="Objective against time")
 ax.legend(frameon=False)
 plt.show()

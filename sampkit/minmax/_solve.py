@@ -22,7 +22,9 @@ Array = npt.NDArray[Any]
 
 LP_COLUMNS = 512  # variables up to which the relaxation is solved as a linear programme
 _LP_SECONDS = 1.5e-6  # a guess, times m n
-_SHARE = 0.25  # of the time limit that the relaxation may take
+_SVD_SECONDS = 5e-10  # the same for a singular value decomposition, times m n^2
+_SHARE = 0.25  # of the time limit that bounds may take
+_MOST_SECONDS = 5.0  # for all targets together, without a limit
 POOL = 40  # randomised roundings among which the small engine finds new starts
 _POOL_SPREAD = 0.7
 
@@ -62,7 +64,7 @@ def prepare(
     x = on_host(least_squares(problem)) if start is None else start
     if start is None and engine == "dense" and problem.xp is np:
         for i in range(problem.k):
-            x[i] = _bounded(problem, i, x[i], incumbents)
+            x[i] = _bounded(problem, i, x[i], incumbents, problem.k)
     index = problem.levels.nearest(x)
     residual = problem.residual(problem.levels.value(index))
     incumbents.begin(index, on_host(problem.objective(residual)), residual)
@@ -112,9 +114,11 @@ def run_engine(
         incumbents.watch.interrupted()
 
 
-def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents) -> Array:
-    """Solution of the relaxation where there is time for it, else x; notes the lower bound."""
-    many = problem.k > 1
+def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents, count: int = 1) -> Array:
+    """Solution of the relaxation where there is time for it, else x; notes the lower bound.
+
+    `count` targets are to be treated alike: what all of them cost together has to be affordable.
+    """
     one = problem.of_targets(slice(i, i + 1))
     box = Box.of(one, one.levels.value(one.levels.nearest(x[None]))[0])
     bound = 0.0 if one.rows.plain else -np.inf
@@ -123,11 +127,12 @@ def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents) -> Arra
     m, n = box.A.shape
     seconds = _LP_SECONDS * m * n
     trivial = one.rows.plain and np.abs(r).max() <= 1e-9 * np.abs(box.b).max()
-    affordable = seconds <= _SHARE * incumbents.watch.left and not (many and seconds > 0.2)
-    if n <= LP_COLUMNS and affordable and seconds < 30 and not trivial:
+    most = min(_SHARE * incumbents.watch.left, _MOST_SECONDS) / count
+    if n <= LP_COLUMNS and seconds <= most and not trivial:
         x, better = linear_programme(box, x)
         bound = max(bound, better)
-    if one.rows.plain and one.rows.free is None and n <= LP_COLUMNS and affordable and not many:
+    squares = one.rows.plain and one.rows.free is None
+    if squares and n <= LP_COLUMNS and _SVD_SECONDS * m * n * n <= most:
         bound = max(bound, quadratic_bound(box, one.levels))
     incumbents.bound[i] = max(incumbents.bound[i], bound - problem.shift)
     return x
