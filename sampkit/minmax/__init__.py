@@ -22,7 +22,7 @@ _HOME: dict[str, str] = {
     "DiscreteTomography": "_tomography_estimator",
     "FIRDesign": "_fir",
     "MinMaxResult": "_result",
-    "QuantizedLinear": "quantize._linear",
+    "QuantizedLinear": "quantize._layer",
     "QuantizedLinearClassifier": "quantize._estimators",
     "QuantizedLinearRegressor": "quantize._estimators",
     "fir_minmax": "_fir",

@@ -279,6 +279,8 @@ def fir_minmax(
         if best is None or found.ripple < best.ripple:
             history = found.history if best is None else [*best.history, *found.history]
             best = _Found(found.half, gain, found.ripple, found.bound, found.status, history)
+        if found.status == "interrupted":
+            break
     assert best is not None
     if free is not None:  # which holds for every gain
         best = _Found(best.half, best.gain, best.ripple, free[1], best.status, best.history)

@@ -64,6 +64,23 @@ def test_search_goes_on():
     assert found.max_violation.mean() < start.max_violation.mean()
 
 
+def test_time_limit_and_interrupt_return_what_is_there(monkeypatch):
+    W = weights(0)
+    late = quantize_linear(X, W, bits=3, time_limit=1e-9)
+    assert late.status == "time_limit"
+    l2 = quantize_linear(X, W, bits=3, method="l2")
+    assert l2.status == "done"
+    assert (late.codes == l2.codes).all()
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sampkit.minmax._descend.Descent.descend", interrupt)
+    stopped = quantize_linear(X, W, bits=3)
+    assert stopped.status == "interrupted"
+    assert (stopped.codes == l2.codes).all()
+
+
 def test_eight_bits():
     W = weights(0)
     assert quantize_linear(X, W, bits=8, method="rtn").relative_error == pytest.approx(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -14,135 +13,15 @@ from sklearn.utils import check_array
 from sampkit._random_state import generator_of
 
 from ._calibration import DTYPES, Calibration
-from ._gram import coordinate_descent, gptq, nearest
+from ._gram import Gram, coordinate_descent, gptq, nearest
 from ._grids import Codes, Grid, make_grid
-from ._packing import pack_codes, unpack_codes
+from ._layer import QuantizedLinear
+from ._packing import check_bits
 
 Floats = npt.NDArray[Any]
 
 METHODS = ("minmax", "l2", "gptq", "rtn")
 POWERS = (2, 4, 8, 16, 32, 64, 128)
-
-
-@dataclass(frozen=True)
-class QuantizedLinear:
-    """A linear layer in b bits, as `quantize_linear` returns it.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (k, n), uint8
-        Number of the value of every weight.
-    base, scale : ndarray of shape (k,) or (k, n_groups)
-        A weight is ``base + scale * code``; zeros where there is a `table`.
-    weight : ndarray of shape (k, n)
-        Dequantized, in the precision of W.
-    max_violation : ndarray of shape (k,), float64
-        Largest change of each output on the calibration rows.
-    relative_error : float
-        Norm of the change of all outputs over their norm.
-    bits : int
-        Bits of a code.
-    group_size : int
-        Consecutive inputs that share base and scale.
-    table : ndarray of shape (k, L) or None
-        Codebook.
-    outliers : csr_array of shape (k, n) or None
-        Weights that were kept; their codes are 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sampkit.minmax import QuantizedLinear, quantize_linear
-    >>> rng = np.random.default_rng(0)
-    >>> q = quantize_linear(rng.normal(size=(50, 8)), rng.normal(size=(2, 8)), bits=3)
-    >>> len(q.pack()), q.nbytes
-    (6, 38)
-    >>> bool((QuantizedLinear.unpack(q.pack(), (2, 8), 3) == q.codes).all())
-    True
-    """
-
-    codes: Codes
-    base: Floats
-    scale: Floats
-    weight: Floats
-    max_violation: npt.NDArray[np.float64]
-    relative_error: float
-    bits: int
-    group_size: int
-    table: Floats | None = None
-    outliers: sp.csr_array | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of packed codes, bases and scales (or the codebook), and outliers."""
-        total = (self.codes.size * self.bits + 7) // 8
-        if self.table is None:
-            total += self.base.nbytes + self.scale.nbytes
-        else:
-            total += self.table.nbytes
-        if self.outliers is not None:
-            parts = (self.outliers.data, self.outliers.indices, self.outliers.indptr)
-            total += sum(part.nbytes for part in parts)
-        return total
-
-    def pack(self) -> bytes:
-        """Codes row by row, `bits` bits each, most significant first, zeros at the end.
-
-        Returns
-        -------
-        bytes
-            ``ceil(k * n * bits / 8)`` of them.
-        """
-        return pack_codes(self.codes, self.bits)
-
-    @classmethod
-    def unpack(cls, data: bytes, shape: tuple[int, int], bits: int) -> Codes:
-        """Codes back from what `pack` returned.
-
-        Parameters
-        ----------
-        data : bytes
-            Packed codes.
-        shape : tuple (k, n)
-            Of the codes.
-        bits : int in 1..8
-            Bits of a code.
-
-        Returns
-        -------
-        ndarray of shape (k, n), uint8
-            The codes.
-
-        Raises
-        ------
-        ValueError
-            The number of bytes is not that of the shape, or bits is out of range.
-        """
-        return unpack_codes(data, shape, _check_bits(bits))
-
-    def dequantize(self, codes: Codes | None = None) -> Floats:
-        """Weights from codes.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (k, n), default=None
-            Codes, e.g. from `unpack`; None takes the layer's own.
-
-        Returns
-        -------
-        ndarray of shape (k, n)
-            Equal to `weight` for the layer's own codes.
-        """
-        codes = self.codes if codes is None else codes
-        base, scale = (
-            part.reshape(len(codes), -1).astype(np.float64) for part in (self.base, self.scale)
-        )
-        grid = Grid(base, scale, self.group_size, 2**self.bits, self.table)
-        weight = grid.values(codes).astype(self.weight.dtype)
-        if self.outliers is not None:
-            kept = self.outliers.tocoo()
-            weight[kept.coords] = kept.data
-        return weight
 
 
 def quantize_linear(
@@ -215,7 +94,8 @@ def quantize_linear(
 
     Notes
     -----
-    O(m n^2 + k n^2) for the Gram methods, O(rounds k m) on top for "minmax". A minimum of the
+    O(m n^2 + k n^2) for the Gram methods, O(rounds k m) on top for "minmax". An interrupt from the
+    keyboard ends the descent, not the call: the codes reached are returned. A minimum of the
     maximum over few rows over-fits them: with less than some fifty calibration rows per input leave
     p at 4.
 
@@ -266,9 +146,13 @@ class _Task:
     ) -> None:
         self.rows, self.W, self.grid, self.kept, self.rng = rows, W, grid, kept, rng
         self.deadline = np.inf
+        self.status = "done"
 
     def late(self) -> bool:
-        return perf_counter() >= self.deadline
+        if perf_counter() < self.deadline:
+            return False
+        self.status = "time_limit"
+        return True
 
     def error(self, codes: Codes) -> Floats:
         """What the weights change."""
@@ -288,6 +172,16 @@ class _Task:
         codes = coordinate_descent(aim, codes, self.grid, gram, self.kept)
         if method == "l2" or p == 2 or self.late():
             return codes
+        try:
+            return self._minmax_codes(codes, start, gram, p, max_rows)
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+            return codes
+
+    def _minmax_codes(
+        self, codes: Codes, start: Codes, gram: Gram, p: int | None, max_rows: int
+    ) -> Codes:
+        """Descent on all rows, or on some and then once more with those that were violated."""
         X, T = self.rows.rows(gram, max_rows, self.rng)
         # a descent that ends at a small p forgets where it came from
         codes = self._minmax(X, T, [codes, start] if p is None else [codes], p)
@@ -369,6 +263,7 @@ def _result(task: _Task, codes: Codes, W: Floats, bits: int) -> QuantizedLinear:
         group_size=grid.group,
         table=None if grid.table is None else grid.table.astype(W.dtype),
         outliers=outliers,
+        status=task.status,
     )
 
 
@@ -388,12 +283,6 @@ def _outliers(W: Floats, fraction: float) -> npt.NDArray[np.bool_] | None:
     return kept.reshape(W.shape)
 
 
-def _check_bits(bits: Any) -> int:
-    if not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 8:
-        raise ValueError(f"bits must be an int in 1..8, got {bits!r}.")
-    return int(bits)
-
-
 def _check(
     bits: Any,
     method: Any,
@@ -405,7 +294,7 @@ def _check(
     max_rows: Any,
     time_limit: Any,
 ) -> None:
-    _check_bits(bits)
+    check_bits(bits)
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
     if p is not None and p not in POWERS:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._linear import QuantizedLinear, quantize_linear
+from ._layer import QuantizedLinear
+from ._linear import quantize_linear
 
 Floats = npt.NDArray[Any]
 
@@ -99,7 +100,7 @@ def quantize_module(
     Notes
     -----
     One forward pass per group of layers, cut off after the group, and the inputs of one group in
-    memory.
+    memory. After an interrupt from the keyboard in a descent the remaining layers stay as they are.
 
     Examples
     --------
@@ -143,8 +144,9 @@ def quantize_module(
             T = _outputs(original, group, run) if target == "original" else None
             reports = _quantized_group(stack, X, T, began, {"bits": bits, "p": p, **options})
             report += reports
-            asked = callback is not None and [callback(len(report), count, one) for one in reports]
-            if asked and any(answer is True for answer in asked):
+            answers = [callback(len(report), count, one) for one in reports] if callback else []
+            interrupted = any(one.quantized.status == "interrupted" for one in reports)
+            if interrupted or any(answer is True for answer in answers):
                 break
     model.train(was_training)
     return QuantizedModule(model, report)
@@ -308,6 +310,7 @@ def _split(joint: QuantizedLinear, weights: list[Floats], X: Floats) -> list[Qua
                 relative_error=float(np.linalg.norm(X @ error.T)) / size if size else 0.0,
                 bits=joint.bits,
                 group_size=joint.group_size,
+                status=joint.status,
             )
         )
         start = rows.stop

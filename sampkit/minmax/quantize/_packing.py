@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,3 +35,10 @@ def unpack_codes(data: bytes, shape: tuple[int, int], bits: int) -> Codes:
     padded = np.zeros((count, 8), dtype=np.uint8)
     padded[:, 8 - bits :] = every.reshape(count, bits)
     return np.packbits(padded, axis=1).reshape(shape)
+
+
+def check_bits(bits: Any) -> int:
+    """Number of bits of a code, 1 to 8."""
+    if not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 8:
+        raise ValueError(f"bits must be an int in 1..8, got {bits!r}.")
+    return int(bits)
