@@ -17,6 +17,7 @@ import importlib
 from typing import Any
 
 _HOME: dict[str, str] = {
+    "DiscreteChebyshevRegressor": "_regressor",
     "DiscreteReconstruction": "_tomography",
     "DiscreteTomography": "_tomography_estimator",
     "FIRDesign": "_fir",
@@ -25,9 +26,14 @@ _HOME: dict[str, str] = {
     "QuantizedLinearClassifier": "quantize._estimators",
     "QuantizedLinearRegressor": "quantize._estimators",
     "fir_minmax": "_fir",
+    "improving_intervals": "_primitives",
     "lll_reduce": "_lattice",
     "make_ellipse_phantom": "_phantom",
+    "max_violation": "_primitives",
+    "minmax_exact": "_exact",
+    "minmax_lower_bound": "_exact",
     "minmax_search": "_search",
+    "move_table": "_primitives",
     "parallel_beam_matrix": "_projector",
     "quantize_linear": "quantize._linear",
     "quantize_module": "quantize._module",

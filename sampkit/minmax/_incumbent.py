@@ -90,7 +90,7 @@ class Incumbents:
         self.objective = np.full(problem.k, np.inf)
         self.squares = np.full(problem.k, np.inf)
         self.bound = np.full(problem.k, -np.inf)
-        self._feasible_is_enough = not minimize_slack
+        self.minimize_slack = minimize_slack
 
     def begin(self, index: Any, objective: Any, residual: Any) -> None:
         """Rounded starts (k, n) of all targets, with their objectives (k,) and residuals (k, m)."""
@@ -123,9 +123,11 @@ class Incumbents:
     def done(self, target: int) -> bool:
         """Whether nothing better is wanted, or possible."""
         objective, bound = self.objective[target], self.bound[target]
-        if self._feasible_is_enough and objective <= 0:
+        if not self.minimize_slack and objective <= 0:
             return True
-        return objective <= bound + _SAME * max(abs(objective), abs(bound))
+        if not np.isfinite(bound):
+            return False
+        return bool(objective - bound <= _SAME * max(abs(objective), abs(bound)))
 
     def open(self) -> list[int]:
         """Targets that are not done."""

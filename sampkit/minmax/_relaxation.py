@@ -229,7 +229,7 @@ def quadratic_bound(box: Box, levels: Levels) -> float:
     rest = box.b - Q @ coordinates
     off = x - levels.of_target(0).value(levels.nearest(x[None]))[0]
     squares = float(rest @ rest) + sizes[-1] ** 2 * float(((norm * off)[used] ** 2).sum())
-    return float(np.sqrt(max(squares, 0.0) / m)) * (1 - 1e-12)
+    return float(np.sqrt(max(squares, 0.0) / m)) * (1 - 1e-13)
 
 
 def mirror_ascent(box: Box, n_iter: int = 500) -> float:

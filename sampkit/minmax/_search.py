@@ -16,7 +16,7 @@ from sampkit.minmax._kernels import SCREEN_DTYPES
 from sampkit.minmax._polish import Counters
 from sampkit.minmax._problem import Problem, as_problem, as_start, fixed
 from sampkit.minmax._result import MinMaxResult
-from sampkit.minmax._solve import solve
+from sampkit.minmax._solve import prepare, run_engine
 
 ENGINES = ("auto", "dense", "small", "sparse")
 _SMALL_COLUMNS = 128
@@ -194,12 +194,13 @@ def search(
         work = work.with_shift(max(-work.slack_bound(), 0.0))
     incumbents = Incumbents(work, watch, minimize_slack=minimize_slack)
     counters = Counters()
+    prepared, options = prepare(work, start, options, engine, incumbents)
     if client is not None:
         from sampkit.minmax._blocks import solve_on
 
-        solve_on(client, work, start, rngs, options, engine, incumbents, counters)
+        solve_on(client, work, prepared, rngs, options, engine, incumbents, counters)
     else:
-        solve(work, start, rngs, options, engine, incumbents, counters)
+        run_engine(work, prepared, rngs, options, engine, incumbents, counters)
     return as_result(problem, start, incumbents, counters, engine, options.max_iter)
 
 

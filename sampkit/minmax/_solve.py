@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,55 @@ POOL = 40  # randomised roundings among which the small engine finds new starts
 _POOL_SPREAD = 0.7
 
 
-def solve(
+@dataclass(frozen=True)
+class Prepared:
+    """Real values (k, n) to start near; whether the user gave them."""
+
+    values: Array
+    given: bool
+
+    def of_targets(self, some: slice) -> Prepared:
+        """Those of some targets."""
+        return Prepared(self.values[some], self.given)
+
+
+def prepare(
+    problem: Problem, start: Array | None, options: Options, engine: str, incumbents: Incumbents
+) -> tuple[Prepared, Options]:
+    """Starts of all targets, their nearest levels as the first incumbents, and the precision.
+
+    Parameters
+    ----------
+    problem : Problem
+        With frozen variables already taken out.
+    start : ndarray of shape (k, n) or None
+        What the user gave.
+    options : Options
+    engine : {"dense", "small", "sparse"}
+    incumbents : Incumbents
+        Filled.
+
+    Returns
+    -------
+    Prepared, Options
+    """
+    x = on_host(least_squares(problem)) if start is None else start
+    if start is None and engine == "dense" and problem.xp is np:
+        for i in range(problem.k):
+            x[i] = _bounded(problem, i, x[i], incumbents)
+    index = problem.levels.nearest(x)
+    residual = problem.residual(problem.levels.value(index))
+    incumbents.begin(index, on_host(problem.objective(residual)), residual)
+    if engine == "dense":
+        options = replace(options, dtype=working_dtype(problem, incumbents.objective))
+    if problem.rows.plain:
+        incumbents.bound = np.maximum(incumbents.bound, -problem.shift)
+    return Prepared(x, start is not None), options
+
+
+def run_engine(
     problem: Problem,
-    start: Array | None,
+    prepared: Prepared,
     rngs: Sequence[np.random.Generator],
     options: Options,
     engine: str,
@@ -42,58 +88,33 @@ def solve(
     ----------
     problem : Problem
         With frozen variables already taken out.
-    start : ndarray of shape (k, n) or None
-        Real values.
+    prepared : Prepared
     rngs : sequence of Generator
         One a target.
     options : Options
     engine : {"dense", "small", "sparse"}
     incumbents, counters
-        Filled.
+        Added to.
     """
     try:
-        if engine == "small":
-            _small(problem, start, rngs, options, incumbents, counters)
-            return
-        relaxed = _relaxed(problem, start, incumbents) if start is None else start
-        _offer_rounded(problem, relaxed, incumbents)
-        if engine == "sparse":
-            SparseEngine(problem, options, incumbents, counters).run(rngs)
-            return
         if not incumbents.open() or incumbents.watch():
             return
-        if options.dtype is None:
-            options = replace(options, dtype=working_dtype(problem, incumbents.objective))
-        dense = DenseEngine(problem, options, incumbents, counters)
-        dense.begin(relaxed, rngs)
-        if options.max_iter is not None or np.isfinite(incumbents.watch.deadline):
-            dense.iterate(rngs)
+        if engine == "small":
+            _small(problem, prepared, rngs, options, incumbents, counters)
+        elif engine == "sparse":
+            SparseEngine(problem, options, incumbents, counters).run(rngs)
+        else:
+            dense = DenseEngine(problem, options, incumbents, counters)
+            dense.begin(prepared.values, rngs)
+            if options.max_iter is not None or np.isfinite(incumbents.watch.deadline):
+                dense.iterate(rngs)
     except KeyboardInterrupt:
         incumbents.watch.interrupted()
-        if not np.isfinite(incumbents.objective).all():
-            raise
 
 
-def _offer_rounded(problem: Problem, start: Array, incumbents: Incumbents) -> None:
-    """The nearest levels of all targets, judged together."""
-    index = problem.levels.nearest(start)
-    residual = problem.residual(problem.levels.value(index))
-    incumbents.begin(index, on_host(problem.objective(residual)), residual)
-
-
-def _relaxed(problem: Problem, start: Array | None, incumbents: Incumbents) -> Array:
-    """Values without levels, and bounds that come with them."""
-    x = on_host(least_squares(problem))
-    if not problem.sparse and problem.xp is np:
-        for i in range(problem.k):
-            x[i] = _bounded(problem, i, x[i], incumbents, many=problem.k > 1)
-    return x
-
-
-def _bounded(
-    problem: Problem, i: int, x: Array, incumbents: Incumbents, *, many: bool = False
-) -> Array:
+def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents) -> Array:
     """Solution of the relaxation where there is time for it, else x; notes the lower bound."""
+    many = problem.k > 1
     one = problem.of_targets(slice(i, i + 1))
     box = Box.of(one, one.levels.value(one.levels.nearest(x[None]))[0])
     bound = 0.0 if one.rows.plain else -np.inf
@@ -114,7 +135,7 @@ def _bounded(
 
 def _small(
     problem: Problem,
-    start: Array | None,
+    prepared: Prepared,
     rngs: Sequence[np.random.Generator],
     options: Options,
     incumbents: Incumbents,
@@ -122,14 +143,11 @@ def _small(
 ) -> None:
     """The small engine on one target after the other, each with its share of the time left."""
     watch = incumbents.watch
-    problem = replace(problem, A=on_host(problem.A))
-    relaxed = on_host(least_squares(problem)) if start is None else start
-    _offer_rounded(problem, relaxed, incumbents)
     for i, rng in enumerate(rngs):
         until = watch.seconds + watch.left / (problem.k - i)
-        x = relaxed[i]
+        x = prepared.values[i]
         better = _bounded(problem, i, x, incumbents)
-        x = better if start is None else x
+        x = x if prepared.given else better
         engine = SmallEngine(problem.of_targets(slice(i, i + 1)), counters)
         levels = problem.levels.of_target(i)
         spread = gaps(levels, levels.nearest(x[None]))[0] * _POOL_SPREAD
