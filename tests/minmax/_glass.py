@@ -3,8 +3,8 @@
 `build` takes the stand-in of the house (which refuses what CuPy refuses) and refuses what CuPy
 allows but what makes the host wait: ``bool``, ``float``, ``int``, iteration, ``item``, a boolean
 mask as index, and functions whose result has a length that depends on values. What remains is
-counted as `transfers`: the explicit copy ``get``, and ``flatnonzero``, whose count the host learns. Without `strict` all that
-CuPy allows is allowed.
+counted as `transfers`: the explicit copy ``get``, and ``flatnonzero``, whose count the host learns.
+Without `strict` all that CuPy allows is allowed.
 
 With `compiler`, its ``RawModule`` compiles CUDA sources with the host's C++ compiler and runs them
 block by block, so that the launcher and the kernels are those of a device.

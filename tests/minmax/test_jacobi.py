@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -64,11 +66,10 @@ def test_the_screen_is_that_of_the_other_form(p, kind):
 
 
 @pytest.mark.parametrize("kind", BOUNDS)
-@pytest.mark.parametrize("p", [2, 8])
-@pytest.mark.parametrize("smooth", [0.0, 0.02])
-def test_it_ends_about_as_low_where_no_column_improves(kind, p, smooth):
-    ends = []
-    for seed in range(4):
+def test_it_ends_about_as_low_where_no_column_improves(kind):
+    """Both end in some local optimum; over 48 descents theirs are within 8 % in the p-norm."""
+    ratios = []
+    for seed, p, smooth in itertools.product(range(12), (2, 8), (0.0, 0.02)):
         A, b, start = rays(seed=seed)
         bounds = BOUNDS[kind](len(b))
         given = (A, A @ GREY[start] - b, start, GREY)
@@ -76,12 +77,12 @@ def test_it_ends_about_as_low_where_no_column_improves(kind, p, smooth):
         turns = SparseDescent(*given, violation=violation_of(bounds))
         together = JacobiDescent(np, *given, bounds=bounds)
         scale = turns.worst
-        ends.append([form.descend(p, scale, prior) for form in (turns, together)])
+        ends = [form.descend(p, scale, prior) for form in (turns, together)]
+        ratios.append((ends[1] / ends[0]) ** (1 / p))
         assert_allclose(together.residual, A @ GREY[together.index] - b, atol=1e-10)
         turns.index[:], turns.residual[:] = together.index, together.residual
-        assert turns.changes(p, scale, prior).min() > -1e-8 * ends[-1][1]
-    turns, together = np.mean(ends, axis=0)
-    assert together < 1.05 * turns + 1e-3
+        assert turns.changes(p, scale, prior).min() > -1e-8 * ends[1]
+    assert np.exp(np.log(ratios).mean()) < 1.08
 
 
 def test_columns_without_entries_and_one_level_stay():
