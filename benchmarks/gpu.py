@@ -1,10 +1,11 @@
 """``python -m benchmarks gpu``: what the min-max search does on the GPU of this machine.
 
 Runs the tests marked ``gpu``, then measures the fused kernels against the copy bandwidth of the
-same run (roofline), the filter of pairs, the matrix products of the screen, and the quantization of
-one layer: 768 outputs, 768 inputs, 131,072 calibration rows, 3 bits; the CPU of the same machine does
-a few of the outputs with the same functions. Writes ``results/gpu-<device>.md``. On a machine without
-CuPy or a GPU it says so, writes nothing and ends with 0: `python -m benchmarks` runs every family.
+same run (roofline), the filter of pairs, the matrix products of the screen, and the quantization
+of one layer: 768 outputs, 768 inputs, 131,072 calibration rows, 3 bits; the CPU of the same
+machine does a few of the outputs with the same functions. Writes ``results/gpu-<device>.md``. On a
+machine without CuPy or a GPU it says so, writes nothing and ends with 0, since
+``python -m benchmarks`` runs every family.
 """
 
 from __future__ import annotations
