@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sampkit._array import on_host
+from sampkit.minmax._device_sparse import DeviceCSC
 from sampkit.minmax._sparse import RELATIVE_GAIN
 
 FIRST_SHARE = 0.25
@@ -38,8 +39,7 @@ class JacobiDescent:
     ----------
     xp : module
         Namespace of the arrays.
-    A : sparse matrix of shape (m, n)
-        CSC of SciPy or CuPy: `indptr`, `indices`, `data` and `shape` are read.
+    A : DeviceCSC or CSC matrix of SciPy, of shape (m, n)
     residual : array of shape (m,)
         ``A x - b`` at the start; copied.
     index : integer array of shape (n,)
@@ -73,7 +73,9 @@ class JacobiDescent:
         self.residual = xp.array(residual, dtype=np.float64)
         self.index = xp.array(index, dtype=np.int64)
         self._rng = np.random.default_rng(0) if rng is None else rng
-        self._lay_out(A)
+        self.A = A if isinstance(A, DeviceCSC) else DeviceCSC.of(xp, A)
+        self._values, self._columns = self.A.data.astype(np.float64), self.A.columns
+        self._every = xp.arange(self.A.shape[1])
         table = xp.asarray(levels, dtype=np.float64)
         table = table.reshape(-1, table.shape[-1])
         none = xp.full_like(table[:, :1], np.nan)
@@ -81,24 +83,6 @@ class JacobiDescent:
         self._gaps = xp.concatenate([none, table[:, 1:] - table[:, :-1], none], axis=1)
         self._frozen = frozen
         self.n_accepted = self.n_verified = self.n_sweeps = 0
-
-    def _lay_out(self, A: Any) -> None:
-        """Entries by column, as they come, and their order by row."""
-        xp, (m, n) = self.xp, A.shape
-        self._rows, self._values = xp.asarray(A.indices), xp.asarray(A.data, dtype=np.float64)
-        self._column_ends = xp.asarray(A.indptr)
-        entries = xp.arange(self._rows.shape[0])
-        self._columns = xp.searchsorted(self._column_ends, entries, side="right") - 1
-        self._by_row = xp.argsort(self._rows, kind="stable")
-        self._row_ends = xp.searchsorted(self._rows.take(self._by_row), xp.arange(m + 1))
-        self._every = xp.arange(n)
-
-    def _sums(self, values: Any, ends: Any) -> Any:
-        """Sums of consecutive entries, by differences of running totals; empty ones are 0."""
-        xp = self.xp
-        running = xp.concatenate([xp.zeros_like(values[:1]), xp.cumsum(values)])
-        at = running.take(ends)
-        return at[1:] - at[:-1]
 
     @property
     def worst(self) -> float:
@@ -138,17 +122,17 @@ class JacobiDescent:
         `row` are the present powers of all rows. O(nnz log p).
         """
         xp = self.xp
-        here, present = self.residual.take(self._rows), row.take(self._rows)
+        here, present = self.residual.take(self.A.rows), row.take(self.A.rows)
         priors = prior.changes(self.index) if prior else (0.0, 0.0)
         changes = []
         for step, of_prior in zip(self.steps(), priors, strict=True):
             # a missing level must not spoil the running total of all columns
             real = ~xp.isnan(step)
             moved = here + self._values * xp.where(real, step, 0).take(self._columns)
-            powers = self._powers(moved, self._rows, p, scale)
+            powers = self._powers(moved, self.A.rows, p, scale)
             finite = xp.isfinite(powers)
-            overflow = self._sums(xp.where(finite, 0, 1), self._column_ends) > 0
-            change = self._sums(xp.where(finite, powers - present, 0), self._column_ends)
+            overflow = self.A.over_columns(xp.where(finite, 0, 1)) > 0
+            change = self.A.over_columns(xp.where(finite, powers - present, 0))
             changes.append(xp.where(real & ~overflow, change + of_prior, np.inf))
         up, down = changes
         sign = xp.where(up <= down, 1, -1)
@@ -208,7 +192,7 @@ class JacobiDescent:
             alone = count == 1 or share * count < 1
             chosen = best if alone else improving & (key < share) | best
             change = xp.where(chosen, step, 0).take(self._columns) * self._values
-            residual = self.residual + self._sums(change.take(self._by_row), self._row_ends)
+            residual = self.residual + self.A.over_rows(change)
             index = self.index + xp.where(chosen, sign, 0)
             row = self._powers(residual, slice(None), p, scale)
             after = self._total(row, index, prior)

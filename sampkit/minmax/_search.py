@@ -55,7 +55,7 @@ def minmax_search(
 
     Parameters
     ----------
-    A : array-like, SciPy sparse matrix or CuPy array of shape (m, n)
+    A : array-like, SciPy or CuPy sparse matrix or CuPy array of shape (m, n)
         One requirement a row.
     b : array-like of shape (m,) or (m, k)
         Right-hand sides; k columns are k problems that share A, solved together.
@@ -286,8 +286,11 @@ def chosen_engine(engine: str, problem: Problem) -> str:
             return "sparse"
         few = problem.n <= _SMALL_COLUMNS and problem.m * problem.n <= _SMALL_ENTRIES
         return "small" if few and problem.k == 1 and not on_gpu else "dense"
-    if on_gpu and engine != "dense":
-        raise ValueError(f"engine must be 'dense' for arrays on a GPU, got {engine!r}.")
+    able = ("dense", "sparse") if problem.sparse else ("dense",)
+    if on_gpu and engine not in able:
+        raise ValueError(
+            f"engine must be {' or '.join(map(repr, able))} for such an A on a GPU, got {engine!r}."
+        )
     return engine
 
 

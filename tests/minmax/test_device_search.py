@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sampkit.minmax import minmax_search
@@ -116,7 +117,7 @@ def test_half_on_the_device_is_refused(cupy):
 @pytest.mark.parametrize("engine", ["small", "sparse"])
 def test_engines_of_the_host_refuse_device_arrays(cupy, engine):
     A, B = data()
-    with pytest.raises(ValueError, match="engine must be 'dense' for arrays on a GPU"):
+    with pytest.raises(ValueError, match="engine must be 'dense' for such an A on a GPU, got"):
         minmax_search(cupy.asarray(A), cupy.asarray(B), LEVELS, engine=engine)
 
 
@@ -130,3 +131,55 @@ def test_bad_values_on_the_device(cupy):
         minmax_search(cupy.asarray(A), cupy.asarray(B), LEVELS)
     with pytest.raises(TypeError, match="must be real"):
         minmax_search(cupy.asarray(A), cupy.asarray(data()[1].astype(complex)), LEVELS)
+
+
+def sparse_data(seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    A = sp.csc_array(sp.random_array((90, 40), density=0.1, rng=rng)).astype(dtype)
+    return A, A @ rng.integers(0, 3, (40, 2)) * 0.5 + rng.uniform(-0.1, 0.1, (90, 2))
+
+
+def on_device(cupy, A):
+    """A CSC matrix of CuPy; beside the stand-in, what the search reads of one."""
+    if hasattr(cupy, "show_config"):  # the real one
+        from cupyx.scipy.sparse import csc_matrix
+
+        return csc_matrix(sp.csc_matrix(A))
+    parts = {name: cupy.asarray(getattr(A, name)) for name in ("data", "indices", "indptr")}
+    matrix = type("csc_matrix", (), {"__module__": "cupyx.scipy.sparse._csc"})()
+    vars(matrix).update(parts, shape=A.shape, tocsc=lambda: matrix)
+    return matrix
+
+
+@pytest.mark.parametrize("case", ["plain", "weights", "tolerances", "upper", "frozen", "slack"])
+@pytest.mark.parametrize("engine", ["auto", "dense"])
+def test_sparse_matrices(cupy, case, engine):
+    A, B = sparse_data()
+    how = {
+        "plain": {},
+        "weights": {"row_weight": np.linspace(0.5, 2, 90)},
+        "tolerances": {"tolerance": 0.05},
+        "upper": {"side": "upper"},
+        "frozen": {"frozen": np.arange(40) % 4 == 0, "start": np.full(40, 0.25)},
+        "slack": {"tolerance": 0.3, "minimize_slack": True},
+    }[case]
+    how |= {"engine": engine, "rng": 0, "population": 4, "max_iter": 2}
+    host = minmax_search(A, B, [0, 0.5, 1], **how)
+    if "row_weight" in how:
+        how["row_weight"] = cupy.asarray(how["row_weight"])
+    device = minmax_search(on_device(cupy, A), cupy.asarray(B), [0, 0.5, 1], **how)
+    assert device.engine == host.engine == ("sparse" if engine == "auto" else "dense")
+    residual = A @ number(device.x).T - B
+    assert_allclose(number(device.residual), residual, atol=1e-12)
+    # other local optima than those of the walk in turns, about as good
+    scale = abs(host.objective).mean()
+    assert number(device.objective).mean() <= host.objective.mean() + 0.15 * scale
+
+
+def test_bad_sparse_matrices(cupy):
+    A, B = sparse_data()
+    with pytest.raises(TypeError, match="in the same place, got A on the GPU and b in memory"):
+        minmax_search(on_device(cupy, A), B, [0, 1])
+    A.data[3] = np.inf
+    with pytest.raises(ValueError, match="A contains infinity"):
+        minmax_search(on_device(cupy, A), cupy.asarray(B), [0, 1])

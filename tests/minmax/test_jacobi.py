@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sampkit.minmax._device_sparse import DeviceCSC, least_squares_of
 from sampkit.minmax._jacobi import JacobiDescent
 from sampkit.minmax._smoothness import NeighbourPrior
 from sampkit.minmax._sparse import SparseDescent
@@ -121,3 +122,26 @@ def test_a_device_goes_the_same_way(glass, kind):
     assert_array_equal(device.index.get(), host.index)
     # a count a sweep; of each trial the potential, the prior, what was promised, how many moved
     assert glass.transfers - before <= device.n_sweeps + 4 * device.n_verified + 3
+
+
+def test_the_matrix_of_a_device_computes_as_scipys():
+    A, b, _ = rays()
+    rng = np.random.default_rng(0)
+    mine = DeviceCSC.of(np, A)
+    x, r = rng.standard_normal((A.shape[1], 2)), rng.standard_normal(A.shape[0])
+    assert (mine.shape, mine.nnz, mine.dtype) == (A.shape, A.nnz, A.dtype)
+    assert_allclose(mine @ x, A @ x, atol=1e-12)
+    assert_allclose(mine.transposed(r), A.T @ r, atol=1e-12)
+    assert_allclose(mine.scaled(r).toarray(), A.toarray() * r[:, None])
+    positive = (mine - mine.scaled(np.full(A.shape[0], 2.0))).maximum(0)
+    assert positive.toarray().max() == 0
+    assert mine.astype(np.float32).dtype == np.float32
+    damped = np.linalg.solve(A.T @ A + 1e-2 * np.eye(A.shape[1]), A.T @ b)
+    assert_allclose(least_squares_of(mine, b, 0.1, n_iter=300), damped, atol=1e-6)
+
+
+def test_an_empty_matrix():
+    mine = DeviceCSC.of(np, sp.csc_array((3, 2)))
+    assert_array_equal(mine @ np.ones(2), np.zeros(3))
+    assert_array_equal(mine.toarray(), np.zeros((3, 2)))
+    assert_array_equal(least_squares_of(mine, np.ones(3), 1.0), np.zeros(2))
