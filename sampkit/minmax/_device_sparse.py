@@ -1,7 +1,8 @@
 """A sparse matrix as arrays of a device, with the few operations that a search needs.
 
-CuPy's own matrices are read at the door (`indptr`, `indices`, `data` of their CSC form) and not used
-after it: what follows is gathers and running totals, the same for NumPy and CuPy, in a fixed order.
+CuPy's own matrices are read at the door (`indptr`, `indices`, `data` of their CSC form) and not
+used after it: what follows is gathers and running totals, the same for NumPy and CuPy, in a fixed
+order.
 """
 
 from __future__ import annotations

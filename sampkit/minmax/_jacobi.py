@@ -1,11 +1,11 @@
 """Sparse engine for a device: many columns move at once, and what they did is judged afterwards.
 
-The potential, the screen and the meaning of every number are those of `sampkit.minmax._sparse`. That
-one walks the improving columns in turn; a device has thousands of hands and no patience for turns.
-Here a random share of the columns that are nearly as good as the best one moves together. If the
-potential falls by a good part of what they promised one by one, the share grows; else they were in
-each other's way, the moves are taken back and the share is halved, down to the best column alone,
-which cannot fail. Both forms end where no column improves.
+The potential, the screen and the meaning of every number are those of `sampkit.minmax._sparse`.
+That one walks the improving columns in turn; a device has thousands of hands and no patience for
+turns. Here a random share of the columns that are nearly as good as the best one moves together. If
+the potential falls by a good part of what they promised one by one, the share grows; else they were
+in each other's way, the moves are taken back and the share is halved, down to the best column
+alone, which cannot fail. Both forms end where no column improves.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class JacobiDescent:
 
         `on_sweep` gets the potential after every sweep, and stops the descent by returning True.
         """
-        xp, share = self.xp, FIRST_SHARE
+        share = FIRST_SHARE
         with np.errstate(over="ignore", invalid="ignore"):
             row = self._powers(self.residual, slice(None), p, scale)
             total = self._total(row, self.index, prior)
