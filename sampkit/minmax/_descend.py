@@ -29,7 +29,7 @@ from sampkit.minmax._steps import Steps
 
 BLOCK = 96  # variables that are screened together
 DEVICE_BLOCK = 256  # the same where a matrix product costs next to nothing beside a pass
-PASSES = 40  # at most, for one p
+PASSES = 40
 ENOUGH = 1e-5  # a move has to lower the potential by this share
 
 
@@ -72,6 +72,7 @@ class Descent:
     block: int | None = None  # variables that are screened together; None suits the place
     salt: int = 0  # another order of the blocks
     on_interrupt: Callable[[], None] | None = None  # told of Ctrl-C, which then ends the descent
+    passes: int = PASSES  # at most, for one p
     last: bool = False  # return where a state ended, not the best place on its way
 
     @property
@@ -119,7 +120,7 @@ class Descent:
             alive = xp.flatnonzero(smallest > 0)
             run = _Run(self, index, best, smallest, steps, alive, p)
             try:
-                for number in range(PASSES):
+                for number in range(self.passes):
                     order = np.random.default_rng((self.salt, stage, number))
                     if run.done or run.one_pass(order, counters, stop):
                         break

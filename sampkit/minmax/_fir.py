@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sampkit._random_state import child_generators, generator_of
 
 from ._chebyshev import chebyshev_fit
+from ._exact import minmax_exact
 from ._fir_grid import (
     Bands,
     Desired,
@@ -22,6 +23,7 @@ from ._fir_grid import (
     check_zeros,
     response_matrix,
 )
+from ._search import minmax_search
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -152,10 +154,10 @@ class _Task:
     def levels(self, half: Floats) -> Floats:
         """Values of all taps, or of each near its real-valued optimum."""
         if self.bits <= FULL_RANGE_BITS:
-            return self.unit * np.arange(-(2 ** (self.bits - 1)), 2 ** (self.bits - 1))
+            return np.arange(-(2 ** (self.bits - 1)), 2 ** (self.bits - 1)) * np.float64(self.unit)
         scale = 2 ** (self.bits - 1)
         middle = np.clip(self.codes(half), -scale + WINDOW, scale - 1 - WINDOW)
-        return self.unit * (middle[:, None] + np.arange(-WINDOW, WINDOW + 1))
+        return np.asarray(self.unit * (middle[:, None] + np.arange(-WINDOW, WINDOW + 1)))
 
     def errors(self, grid: Grid, matrix: Floats, half: Floats, gain: float) -> Floats:
         return np.abs(matrix @ half / gain - grid.desired)
@@ -266,7 +268,8 @@ def fir_minmax(
     clock = _Clock(began, began + time_limit, callback)
     gains = GAINS[::-1] if scale == "free" else np.ones(1)
     generators = child_generators(generator_of(rng, "rng"), len(gains))
-    free = chebyshev_fit(*task.weighted(1.0)) if scale == "free" else None
+    # taps in [-1, 1) for a gain of at least a half are at most 2 for the gain 1
+    free = chebyshev_fit(*task.weighted(1.0), -2.0, 2.0) if scale == "free" else None
     best: _Found | None = None
     for k, (gain, generator) in enumerate(zip(gains.tolist(), generators, strict=True)):
         if best is not None and (clock.stopped or clock.left() <= 0):
@@ -277,7 +280,7 @@ def fir_minmax(
             history = found.history if best is None else [*best.history, *found.history]
             best = _Found(found.half, gain, found.ripple, found.bound, found.status, history)
     assert best is not None
-    if free is not None:  # without limits to the taps the bound holds for every gain
+    if free is not None:  # which holds for every gain
         best = _Found(best.half, best.gain, best.ripple, free[1], best.status, best.history)
     return _report(task, best, perf_counter() - began)
 
@@ -328,22 +331,18 @@ def _design(
     status, half = "rounded", x
     result: Any
     if method == "search":
-        from ._search import minmax_search
-
         result = minmax_search(A, b, task.levels(x), start=x, engine="small", rng=rng,
                                time_limit=clock.seconds, callback=clock.report(gain))  # fmt: skip
         half, status = result.x, result.status
         history = [(offset + seconds, value / gain) for seconds, value in result.history]
     elif method == "exact":
-        from ._exact import minmax_exact
-
         result = minmax_exact(A, b, task.levels(x), start=x, time_limit=clock.seconds)
         half, status = result.x, result.status
         if task.bits <= FULL_RANGE_BITS:
             bound = max(bound, float(result.lower_bound))
         elif status == "optimal":
             status = "optimal within the window"
-    half = task.unit * task.codes(half)
+    half = np.asarray(task.unit * task.codes(half))
     ripple = float((task.grid.weight * task.errors(task.grid, task.matrix, half, gain)).max())
     return _Found(half, gain, ripple, min(bound / gain, ripple), status, history)
 

@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 
 _ROUNDS = 60  # of adding rows to the linear programme
 _CLOSED = 1e-9  # relative gap at which rows are no longer added
+_AT_ONCE = 1 << 17  # entries of A for which one large programme is faster than several small ones
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def linear_programme(box: Box, start: Array | None = None) -> tuple[Array, float
     m, n = box.A.shape
     middle = (box.low + box.high) / 2 if start is None else start
     violation = box.violation(middle)
-    chosen = _worst(violation, box.free, box.A @ middle - box.b, 4 * (n + 2))
+    few = m if m * n <= _AT_ONCE else 4 * (n + 2)
+    chosen = _worst(violation, box.free, box.A @ middle - box.b, few)
     x, bound = middle, -np.inf
     for _ in range(_ROUNDS):
         solved = _solve(box, chosen)
@@ -142,7 +144,7 @@ def linear_programme(box: Box, start: Array | None = None) -> tuple[Array, float
         bound = max(bound, box.dual_value(*lifted))
         violation = box.violation(x, c)
         top = violation.max()
-        if top <= t + _CLOSED * max(abs(top), abs(bound)):
+        if top <= t + _CLOSED * abs(top):
             break
         violation[chosen] = -np.inf
         more = np.flatnonzero(violation > t)

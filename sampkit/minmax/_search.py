@@ -116,7 +116,7 @@ def minmax_search(
         Levels that are empty, not finite or not strictly ascending; A and b with different numbers
         of rows, or NaN or infinity in them; row_weight <= 0; tolerance < 0; an unknown side, engine
         or screen_dtype; p not a power of two in 2..128; time_limit <= 0; a start of the wrong shape,
-        or none with frozen variables.
+        or none with frozen variables; a client for arrays on a GPU.
     TypeError
         Complex A or b; A on the GPU and b in memory, or the other way round.
 
@@ -187,6 +187,8 @@ def search(
 ) -> MinMaxResult:
     """`minmax_search` of a checked problem."""
     watch = Watch(time_limit, callback)
+    if client is not None and problem.xp is not np:
+        raise ValueError("client must be None for arrays on a GPU, they are searched in one process.")
     rngs = _generators(rng, problem.k)
     problem = with_storage(problem, engine)
     work = fixed(problem, start)

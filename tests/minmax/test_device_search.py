@@ -121,6 +121,12 @@ def test_engines_of_the_host_refuse_device_arrays(cupy, engine):
         minmax_search(cupy.asarray(A), cupy.asarray(B), LEVELS, engine=engine)
 
 
+def test_workers_get_no_device_arrays(cupy):
+    A, B = (cupy.asarray(a) for a in data())
+    with pytest.raises(ValueError, match="client must be None for arrays on a GPU"):
+        minmax_search(A, B, LEVELS, client=object())
+
+
 def test_bad_values_on_the_device(cupy):
     A, B = data()
     A[0, 0] = np.nan

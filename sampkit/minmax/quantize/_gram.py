@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky, solve_triangular
 
 from sampkit._chunks import chunks
+from sampkit.minmax._gram import inverse_factor
 
 from ._grids import Codes, Grid
 
@@ -50,20 +50,13 @@ class Gram:
         return np.argsort(-np.diag(self.matrix), kind="stable")
 
     def inverse_factor(self, order: npt.NDArray[np.intp]) -> Floats:
-        """Upper U with ``U' U`` the inverse of the permuted matrix.
-
-        The reversed matrix R H R = L L' gives ``U = R L^-1 R``: one factorisation, one triangular
-        inverse.
-        """
-        back = order[::-1]
+        """Upper U with ``U' U`` the inverse of the permuted matrix."""
         try:
-            lower = cholesky(self.matrix[np.ix_(back, back)], lower=True)
+            return inverse_factor(self.matrix[np.ix_(order, order)])
         except np.linalg.LinAlgError:
             raise ValueError(
                 "damp must be larger: the Gram matrix of the calibration rows is singular."
             ) from None
-        inverse = solve_triangular(lower, np.eye(len(order)), lower=True)
-        return np.ascontiguousarray(inverse[::-1, ::-1])
 
     @cached_property
     def leverage_root(self) -> Floats:

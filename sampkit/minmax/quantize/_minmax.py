@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ DTYPE = np.float32
 
 SCHEDULE = (4, 8, 16, 32)
 VERIFIED = 2000  # moves at most, for one step of the polish
+PASSES = 6  # for one p below 32: what later ones add is lost on other rows
 BUFFERS = 6  # arrays of the size of the residuals that a descent holds
 
 
@@ -102,7 +104,9 @@ class RowProblem:
         def residual(of_states: npt.NDArray[Any], states: npt.NDArray[np.intp]) -> Floats:
             return self._residual(of_states, target[states])
 
-        engine = Descent(np, self.columns, Rows(), residual, last=p is not None)
+        engine = Descent(np, self.columns, Rows(), residual)
+        if p is not None:
+            engine = replace(engine, last=True, passes=PASSES)
         found, cost = engine.descend(index, self._steps(target), schedule_of(p), Counters(), stop)
         if p is not None:
             R = np.abs(self._residual(found, target))
