@@ -173,6 +173,27 @@ def test_the_screen_in_float32(cuda, screen_dtype):
         assert_allclose(got.get(), wanted, rtol=coarse, atol=coarse * np.abs(wanted).max())
 
 
+def test_residuals_in_another_order_of_axes(cuda):
+    xp = cuda
+    _, R, AT, j, delta = problem(64, "f4")
+    turned = xp.asarray(np.ascontiguousarray(R.T)).T
+    host, device = kernels.batch(np, R), kernels.batch(xp, turned, screen_dtype="float32")
+    invt = np.ones(5, "f4")
+    kernels.try_move(np, host, AT, j, delta, invt, 4)
+    kernels.try_move(xp, device, *(xp.asarray(a) for a in (AT, j, delta, invt)), 4)
+    tried = delta != 0
+    assert_array_equal(device.z1.get()[tried], host.z1[tried])
+
+
+def test_nothing_to_do(cuda):
+    xp = cuda
+    RK, DK = xp.asarray(np.ones((2, 3), "f4")), xp.asarray(np.ones((2, 4, 3), "f4"))
+    found = kernels.pair_filter(xp, RK, DK, xp.asarray(np.ones(2, "f4")), apart=2)
+    assert [part.shape for part in found] == [(0,)] * 4
+    state = kernels.batch(xp, xp.asarray(np.ones((0, 8), "f4")))
+    assert kernels.powers(xp, state, xp.asarray(np.ones(0, "f4")), 4).shape == (0,)
+
+
 def test_a_launch_takes_no_value_to_the_host(kernels_on_host):
     xp = kernels_on_host
     _, R, AT, j, delta = problem(64, "f4")

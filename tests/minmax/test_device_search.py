@@ -11,7 +11,15 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sampkit.minmax import minmax_search
+from sampkit.minmax import (
+    improving_intervals,
+    max_violation,
+    minmax_exact,
+    minmax_lower_bound,
+    minmax_search,
+    move_table,
+    round_to_levels,
+)
 
 LEVELS = np.linspace(-1, 1, 4)
 
@@ -189,3 +197,26 @@ def test_bad_sparse_matrices(cupy):
     A.data[3] = np.inf
     with pytest.raises(ValueError, match="A contains infinity"):
         minmax_search(on_device(cupy, A), cupy.asarray(B), [0, 1])
+
+
+def test_primitives_answer_on_the_device(cupy):
+    A, B = data()
+    r, x = B[:, 0], np.linspace(-1, 1, 16)
+    D_A, D_r, D_x = (cupy.asarray(a) for a in (A, r, x))
+    for host, device in [
+        (improving_intervals(A, r), improving_intervals(D_A, D_r)),
+        (round_to_levels(x, LEVELS), round_to_levels(D_x, LEVELS)),
+        ((move_table(A, r, [-0.5, 0.5]),), (move_table(D_A, D_r, [-0.5, 0.5]),)),
+    ]:
+        for wanted, got in zip(host, device, strict=True):
+            assert isinstance(got, cupy.ndarray)
+            assert_allclose(got.get(), wanted, rtol=1e-12)
+    assert max_violation(D_A, D_x, D_r) == pytest.approx(max_violation(A, x, r))
+
+
+def test_what_needs_a_solver_on_the_host_says_so(cupy):
+    A, B = (cupy.asarray(a) for a in data())
+    with pytest.raises(ValueError, match="A must be in memory, got an array on a GPU"):
+        minmax_exact(A, B[:, 0], LEVELS)
+    with pytest.raises(ValueError, match="A must be in memory, got an array on a GPU"):
+        minmax_lower_bound(A, B[:, 0], LEVELS)
