@@ -1,4 +1,4 @@
-"""Search with the dense engine: a population of starts, then kicks of the best, for all targets.
+"""Search with the dense engine: a population of starts, then children of the best, for all targets.
 
 Every target has its own random stream, and what is done to one never depends on the others.
 """
@@ -27,8 +27,11 @@ Array = npt.NDArray[Any]
 
 BUFFERS = 6  # arrays of the size of the residuals that a descent holds
 POLISHED = 3  # the best of a population
+ELITE = 8  # polished states of a target whose children are tried
+CROSSED = (0.2, 0.5)  # share of the variables that a child takes from its second parent
 KICKED = (4, 8, 32)  # powers after a kick
 SPREAD = 0.5  # of randomised roundings, in steps
+_SAME = 1e-7  # relative difference of objectives below which two of the elite are one
 _PRECISE = 1e-4  # objective relative to |b| below which float32 has too few digits
 _FLOPS = 2e10  # a second, for the guess of how many states a time limit allows
 _DEVICE_FLOPS = 2e13  # the same on a device
@@ -76,6 +79,7 @@ class DenseEngine:
         )
         self.rows = problem.rows.scaled(self._scale).as_type(self.dtype)
         self._levels = problem.levels
+        self._elite: list[list[tuple[float, Array]]] = [[] for _ in range(problem.k)]
 
     # --- the course of a search ---------------------------------------------------------------
 
@@ -105,7 +109,7 @@ class DenseEngine:
         self.improve(np.concatenate(starts, axis=1), self.options.schedule, range(len(start)))
 
     def iterate(self, rngs: Sequence[np.random.Generator]) -> bool:
-        """Kick, descend, polish, until time or iterations are up; whether iterations were."""
+        """Children, descent, polish, until time or iterations are up; whether iterations were."""
         limit = self.options.max_iter
         number = 0
         while limit is None or number < limit:
@@ -113,8 +117,8 @@ class DenseEngine:
             if not open_targets or self.incumbents.watch():
                 return False
             number += 1
-            kicked = np.stack([self._kicked(i, rngs[i]) for i in open_targets])
-            self.improve(kicked, KICKED, open_targets, salt=number)
+            children = np.stack([self._children(i, rngs[i]) for i in open_targets])
+            self.improve(children, KICKED, open_targets, salt=number)
         return True
 
     def improve(
@@ -154,7 +158,7 @@ class DenseEngine:
             for state in best.tolist():
                 if watch() or incumbents.done(i):
                     break
-                incumbents.offer(i, self._polished(index[state], i))
+                self._keep(i, self._polished(index[state], i))
 
     def _take_best_together(
         self, index: Array, target: Array, objective: Array, order: Array
@@ -179,7 +183,16 @@ class DenseEngine:
             self.incumbents.watch,
         )
         for i, found in zip(of.tolist(), on_host(polished).astype(np.int64), strict=True):
-            self.incumbents.offer(i, found)
+            self._keep(i, found)
+
+    def _keep(self, target: int, index: Array) -> None:
+        """Offer a polished state, and keep it if it is one of the best."""
+        objective = self.incumbents.offer(target, index)
+        elite = self._elite[target]
+        if all(abs(objective - known) > _SAME * abs(known) for known, _ in elite):
+            elite.append((objective, index))
+            elite.sort(key=lambda state: state[0])
+            del elite[ELITE:]
 
     # --- its steps ------------------------------------------------------------------------------
 
@@ -246,22 +259,31 @@ class DenseEngine:
             out[i] = self._levels.of_target(i).nearest(moved)
         return self._with_frozen(out, range(len(start)))
 
-    def _kicked(self, target: int, rng: np.random.Generator) -> Array:
-        """Copies (population, n) of the incumbent with a few variables moved one level."""
-        index = self.incumbents.index[target]
-        n, population = len(index), self.options.population
-        frozen = self.problem.frozen
+    def _children(self, target: int, rng: np.random.Generator) -> Array:
+        """States (population, n) that mix two of the elite, with a few variables moved.
+
+        While there are no two yet, copies of the incumbent with more of them moved.
+        """
+        n, count = self.problem.n, self.options.population
+        frozen, elite = self.problem.frozen, self._elite[target]
         still = np.zeros(n, dtype=bool) if frozen is None else frozen[target % len(frozen)]
         free = np.flatnonzero(~still)
-        out = np.tile(index, (population, 1))
-        if not len(free):
+        share = self.options.kick
+        if len(elite) > 1:
+            parents = np.stack([index for _, index in elite])
+            first, second = rng.random((count, len(elite))).argsort(axis=1)[:, :2].T
+            crossed = rng.random((count, n)) < rng.uniform(*CROSSED, (count, 1))
+            out = np.where(crossed, parents[second], parents[first])
+            share /= 4
+        else:
+            out = np.tile(self.incumbents.index[target], (count, 1))
+        moved = min(max(2, round(share * len(free))), len(free))
+        if not moved:
             return out
-        count = min(max(2, round(self.options.kick * len(free))), len(free))
-        chosen = free[rng.random((population, len(free))).argpartition(count - 1, axis=1)[:, :count]]
+        chosen = free[rng.random((count, len(free))).argpartition(moved - 1, axis=1)[:, :moved]]
         sign = rng.choice([-1, 1], size=chosen.shape)
         np.put_along_axis(out, chosen, np.take_along_axis(out, chosen, axis=1) + sign, axis=1)
-        counts = self._levels.of_target(target).counts
-        return np.clip(out, 0, counts - 1)
+        return np.clip(out, 0, self._levels.of_target(target).counts - 1)
 
     def _with_frozen(self, index: Array, targets: Sequence[int]) -> Array:
         frozen = self.problem.frozen

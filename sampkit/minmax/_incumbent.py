@@ -99,8 +99,11 @@ class Incumbents:
         self.squares = np.array(on_host((residual * residual).sum(axis=1)))
         self.watch.improved(float(self.objective.mean()))
 
-    def offer(self, target: int, index: npt.NDArray[np.int64]) -> bool:
-        """Take an index (n,) if it is better than the one known; of equal ones the smaller norm."""
+    def offer(self, target: int, index: npt.NDArray[np.int64]) -> float:
+        """Take an index (n,) if it is better than the one known; of equal ones the smaller norm.
+
+        Returns its objective.
+        """
         problem = self.problem.of_targets(slice(target, target + 1))
         residual = problem.residual(problem.levels.value(index[None]))
         objective = float(problem.objective(residual)[0])
@@ -108,7 +111,7 @@ class Incumbents:
         here = self.objective[target]
         level = abs(here) * _SAME if np.isfinite(here) else 0.0
         if objective > here + level or (objective >= here - level and squares >= self.squares[target]):
-            return False
+            return objective
         better = objective < here
         self.index[target] = index
         self.squares[target] = squares
@@ -118,7 +121,7 @@ class Incumbents:
                 mean = float(self.objective.mean())
                 if mean < self.watch.objective:
                     self.watch.improved(mean)
-        return better
+        return objective
 
     def done(self, target: int) -> bool:
         """Whether nothing better is wanted, or possible."""

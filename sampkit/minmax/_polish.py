@@ -6,13 +6,14 @@ vectors of a reduced lattice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sampkit._chunks import chunks
 from sampkit.minmax._costs import Cost, Largest, LargestCentred
 from sampkit.minmax._rows import Rows
 
@@ -21,6 +22,7 @@ Array = npt.NDArray[Any]
 _DENSE_ROWS = 4  # rows that are added for whole tables of pairs, before survivors are listed
 _TABLE = 1 << 17  # pairs in such a table
 _VERIFY = 64  # survivors that are verified together
+_FIRST = 16  # and of the first ones, which often hold the best
 IMPROVED = 1 - 1e-7  # a new cost counts if it is below this share of the old one
 
 
@@ -156,8 +158,10 @@ def best_move(
         order = order[:cap]
     best: Found | None = None
     goal, ties = cost.limit * IMPROVED, np.inf
-    for start in range(0, len(order), _VERIFY):
-        some = order[start : start + _VERIFY]
+    for part in _parts(len(order)):
+        some = order[part]
+        if not len(some):
+            break
         if bound[some[0]] > goal or (best is not None and bound[some[0]] >= best.cost):
             break
         new = moves.change(i[some], j[some])
@@ -175,6 +179,12 @@ def best_move(
         if first and best is not None:
             break
     return best
+
+
+def _parts(n: int) -> Iterator[slice]:
+    yield slice(0, _FIRST)
+    for at in chunks(max(n - _FIRST, 0), _VERIFY):
+        yield slice(at.start + _FIRST, at.stop + _FIRST)
 
 
 def _survivors(

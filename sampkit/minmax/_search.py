@@ -77,14 +77,15 @@ def minmax_search(
     polish_rows : int, default=64
         Worst rows on which the dense engine tries all pairs of moves before any is evaluated.
     population : int, default=16
-        Starts of every target, and kicked copies of the best in each iteration.
+        Starts of every target, and children of the best in each iteration.
     kick : float, default=0.08
-        Share of the variables that a kick moves by one level.
+        Share of the variables that a kick moves by one level; a quarter of it where a child mixes
+        two parents.
     time_limit : float, optional
         Seconds for the whole call, all targets together. Without it, and without `max_iter`, the
         starts are descended from and polished once.
     max_iter : int, optional
-        Iterations of kick, descent and polish after the starts. Given a `time_limit` too, what comes
+        Iterations of children (or kicks), descent and polish after the starts. Given a `time_limit` too, what comes
         first ends the search.
     engine : {"auto", "dense", "small", "sparse"}, default="auto"
         "auto" takes "sparse" for a sparse A, "small" for one target with n <= 128 and m n <= 2e6 in

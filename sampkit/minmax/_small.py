@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 ROWS = 48  # the worst rows, on which moves are tried first
 STAGES: tuple[tuple[int, ...], ...] = ((8, 32), (32, 128), ())
 _CONDITION = 1e12  # beyond it floating-point LLL cannot be trusted
-_PATIENCE = 15  # failures before a new start
+_PATIENCE = (3, 16)  # from .. to: failures before a new start, drawn for each
 
 
 @dataclass
@@ -104,10 +104,11 @@ class SmallEngine:
     ) -> Iterable[State]:
         """Iterated local search without end: every state that an iteration arrives at."""
         current: State | None = None
-        failures, best = 0, np.inf
+        failures, best, patience = 0, np.inf, 0
         for number, index in enumerate(self._pool(starts, rng)):
-            if current is None or failures >= _PATIENCE:
+            if current is None or failures >= patience:
                 begin, current = self.state(index), None
+                patience = int(rng.integers(*_PATIENCE))
             else:
                 begin = self.kicked(current, rng)
             first = current is None
