@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ class Calibration:
         self.array: Floats | None = None
         self.target: Floats | None = None
         self._source: Callable[[], Iterator[Any]] | None = None
+        self._spool: _Spool | None = None
         if not _are_blocks(X):
             self.array = self._checked(X)
             if target is not None:
@@ -48,9 +49,17 @@ class Calibration:
         elif callable(X):
             self._source = X
         elif iter(X) is X:
-            self._source = _spooled(X)
+            self._spool = _Spool(X)
+            self._source = self._spool.read
         else:
             self._source = lambda: iter(X)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._spool is not None:
+            self._spool.file.close()
 
     def blocks(self) -> Iterator[Block]:
         """All rows, checked, a block at a time."""
@@ -162,29 +171,28 @@ def _are_blocks(X: Any) -> bool:
     return hasattr(X, "__iter__")
 
 
-def _spooled(blocks: Iterator[Any]) -> Callable[[], Iterator[Any]]:
+class _Spool:
     """A one-shot iterator that can be read again: from a file, once it has been read."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the blocks are asked for
-    count = 0
-    complete = False
 
-    def again() -> Iterator[Any]:
-        nonlocal count, complete
-        if not complete:
-            for block in blocks:
-                X, T = block if isinstance(block, tuple) else (block, None)
-                np.save(file, np.asarray(X))
-                np.save(file, np.empty(0) if T is None else np.asarray(T))
-                count += 1
-                yield X if T is None else (X, T)
-            complete = True
+    def __init__(self, blocks: Iterator[Any]) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the calibration
+        self._blocks, self._count, self._complete = blocks, 0, False
+
+    def read(self) -> Iterator[Any]:
+        """All blocks."""
+        if self._complete:
+            self.file.seek(0)
+            for _ in range(self._count):
+                X, T = np.load(self.file), np.load(self.file)
+                yield X if T.ndim < 2 else (X, T)
             return
-        file.seek(0)
-        for _ in range(count):
-            X, T = np.load(file), np.load(file)
-            yield X if T.ndim < 2 else (X, T)
-
-    return again
+        for block in self._blocks:
+            X, T = block if isinstance(block, tuple) else (block, None)
+            np.save(self.file, np.asarray(X))
+            np.save(self.file, np.empty(0) if T is None else np.asarray(T))
+            self._count += 1
+            yield block
+        self._complete = True
 
 
 class _Kept:

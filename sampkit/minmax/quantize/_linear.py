@@ -134,9 +134,10 @@ class QuantizedLinear:
             Equal to `weight` for the layer's own codes.
         """
         codes = self.codes if codes is None else codes
-        base, scale = (part.reshape(len(codes), -1) for part in (self.base, self.scale))
-        table = self.table
-        grid = Grid(base, scale, self.group_size, 2**self.bits, table)
+        base, scale = (
+            part.reshape(len(codes), -1).astype(np.float64) for part in (self.base, self.scale)
+        )
+        grid = Grid(base, scale, self.group_size, 2**self.bits, self.table)
         weight = grid.values(codes).astype(self.weight.dtype)
         if self.outliers is not None:
             kept = self.outliers.tocoo()
@@ -240,16 +241,16 @@ def quantize_linear(
     _check(
         bits, method, p, group_size, weights.shape[1], damp, outlier_fraction, max_rows, time_limit
     )
-    rows = Calibration(X, target, weights.shape[1], weights.shape[0])
     kept = _outliers(weights, outlier_fraction)
     exact = weights.astype(np.float64)
     values = make_grid(exact, grid, bits, group_size, kept)
     values = _in_precision(values, weights.dtype)
-    task = _Task(rows, exact, values, kept, generator_of(rng, "rng"))
-    if time_limit is not None:
-        task.deadline = began + time_limit
-    codes = task.codes(method, p, act_order, damp, int(max_rows))
-    return _result(task, codes, weights, bits)
+    with Calibration(X, target, weights.shape[1], weights.shape[0]) as rows:
+        task = _Task(rows, exact, values, kept, generator_of(rng, "rng"))
+        if time_limit is not None:
+            task.deadline = began + time_limit
+        codes = task.codes(method, p, act_order, damp, int(max_rows))
+        return _result(task, codes, weights, bits)
 
 
 class _Task:

@@ -68,7 +68,8 @@ class RowProblem:
         self.D = None if D is None else np.ascontiguousarray(D.T, dtype=DTYPE)
         self.W, self.grid, self.kept = W, grid, kept
         m = X.shape[0]
-        self.batch = max(int(CALL_BYTES // (BUFFERS * 4 * m)), 8)
+        fits = int(CALL_BYTES // (BUFFERS * 4 * m))
+        self.batch = max(min(fits, X.shape[1] // 3), 16)  # no more memory than A itself takes
 
     def descend(
         self,
