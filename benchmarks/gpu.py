@@ -29,7 +29,7 @@ from sampkit.minmax._batch_polish import BatchPolish
 from sampkit.minmax._descend import Columns, Descent
 from sampkit.minmax._gram import successive_rounding
 from sampkit.minmax._levels import as_levels
-from sampkit.minmax._polish import Counters
+from sampkit.minmax._polish import Counters, polish, steps_of
 from sampkit.minmax._rows import Rows
 from sampkit.minmax._steps import steps_on
 
@@ -38,6 +38,7 @@ RESULTS = Path(__file__).parent / "results"
 SCHEDULE = (4, 8, 16, 32)
 BITS = 3
 ON_HOST = 8  # outputs that the CPU of the same machine does
+SHARED = ("layout of A", "Gram matrix")  # parts whose work does not depend on the outputs
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ def quantize(xp: Any, layer: Layer) -> Timed:
     B = xp.matmul(W, columns.AT)
     note("layout of A")
     gram = on_host(xp.matmul(columns.AT, columns.AT.T)).astype(np.float64)
+    note("Gram matrix")
     rounded = successive_rounding(gram, layer.W, layer.levels)
     rows, counters = Rows(), Counters()
 
@@ -259,16 +261,36 @@ def quantize(xp: Any, layer: Layer) -> Timed:
     note("descend", smallest)
     descended = on_host(best).astype(np.int64)
     passes = counters.rounds / -(-n // task.width)
-    engine = BatchPolish(xp, columns.AT, rows, counters)
-    polished = engine.polish(
-        xp.asarray(descended),
-        lambda at: residual_of(descended[at], everyone[at]),
-        lambda at: steps_on(xp, layer.levels, None, everyone[at], np.float32),
-    )
+    polished = polish_all(xp, layer, columns, counters, descended, residual_of)
     took["polish"] = time.perf_counter() - begin
     final = residual_of(on_host(polished).astype(np.int64), everyone)
     note("polish", rows.objective(final))
     return Timed(took, means, first, passes)
+
+
+def polish_all(
+    xp: Any,
+    layer: Layer,
+    columns: Columns,
+    counters: Counters,
+    index: np.ndarray,
+    residual_of: Callable[[np.ndarray, np.ndarray], Any],
+) -> Any:
+    """All outputs in step on a device, one after the other in memory."""
+    everyone = np.arange(len(index))
+    if xp is not np:
+        return BatchPolish(xp, columns.AT, Rows(), counters).polish(
+            xp.asarray(index),
+            lambda at: residual_of(index[at], everyone[at]),
+            lambda at: steps_on(xp, layer.levels, None, everyone[at], np.float32),
+        )
+    found = []
+    for i in everyone:
+        own = layer.levels.of_target(int(i))
+        steps = functools.partial(steps_of, own.values[0], own.counts[0])
+        R = residual_of(index[i : i + 1], everyone[i : i + 1])[0]
+        found.append(polish(columns.AT, index[i], R, steps, Rows(), counters))
+    return np.stack(found)
 
 
 def layer_table(xp: Any, size: Size) -> list[tuple[str, ...]]:
@@ -281,7 +303,7 @@ def layer_table(xp: Any, size: Size) -> list[tuple[str, ...]]:
     share = size.outputs / few
     table = []
     for part, took in on_device.seconds.items():
-        host = on_cpu.seconds[part] * (share if part != "layout of A" else 1)
+        host = on_cpu.seconds[part] * (1 if part in SHARED else share)
         table.append(
             (
                 part,
