@@ -220,12 +220,12 @@ def quantize(xp: Any, layer: Layer) -> Timed:
     first: dict[str, float] = {}
     begin = time.perf_counter()
 
-    def note(part: str, objective: Any = None) -> None:
+    def note(part: str, objective: Callable[[], Any] | None = None) -> None:
         nonlocal begin
         wait(xp)
         took[part] = time.perf_counter() - begin
         if objective is not None:
-            values = on_host(objective).astype(np.float64)
+            values = on_host(objective()).astype(np.float64)
             means[part], first[part] = values.mean(), values[:ON_HOST].mean()
         begin = time.perf_counter()
 
@@ -250,21 +250,19 @@ def quantize(xp: Any, layer: Layer) -> Timed:
         return residual_of(on_host(index).astype(np.int64), on_host(states))
 
     everyone = np.arange(k)
-    note("successive rounding", rows.objective(residual_of(rounded, everyone)))
+    note("successive rounding", lambda: rows.objective(residual_of(rounded, everyone)))
     nearest = layer.levels.nearest(layer.W)
-    note("nearest level", rows.objective(residual_of(nearest, everyone)))
-    begin = time.perf_counter()
+    note("nearest level", lambda: rows.objective(residual_of(nearest, everyone)))
     steps = steps_on(xp, layer.levels, None, everyone, np.float32)
     task = Descent(xp, columns, rows, residual)
     start = xp.asarray(rounded, dtype=np.int32)
     best, smallest = task.descend(start, steps, SCHEDULE, counters)
-    note("descend", smallest)
+    note("descend", lambda: smallest)
     descended = on_host(best).astype(np.int64)
     passes = counters.rounds / -(-n // task.width)
     polished = polish_all(xp, layer, columns, counters, descended, residual_of)
-    took["polish"] = time.perf_counter() - begin
-    final = residual_of(on_host(polished).astype(np.int64), everyone)
-    note("polish", rows.objective(final))
+    final = on_host(polished).astype(np.int64)
+    note("polish", lambda: rows.objective(residual_of(final, everyone)))
     return Timed(took, means, first, passes)
 
 
@@ -316,7 +314,8 @@ def layer_table(xp: Any, size: Size) -> list[tuple[str, ...]]:
                 ),
             )
         )
-    return table
+    passes = [f"{timed.passes:.0f}" for timed in (on_device, on_cpu)]
+    return [*table, ("passes of descend over the variables", *passes, "", "", "", "")]
 
 
 # --- the report -----------------------------------------------------------------------------------
