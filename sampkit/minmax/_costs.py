@@ -72,10 +72,10 @@ def _side(r: Array, rows: Rows, at: int) -> float:
 
 
 class LargestCentred:
-    """The largest |r - c w| under the best c: intervals of c, one a row, must have a point in common.
+    """The largest |r - c w| under the best c: intervals of c, one a row, must have a common point.
 
-    The accumulator holds max (r/w - t/w) and max (-r/w - t/w); if their sum is negative the intervals
-    meet, and the cost is at least t + sum max(w) / 2.
+    The accumulator holds max (r/w - t/w) and max (-r/w - t/w); if their sum is negative the
+    intervals meet, and the cost is at least t + sum max(w) / 2.
     """
 
     def __init__(self, r: Array, rows: Rows, worst: Array):
@@ -117,7 +117,7 @@ class PowerSum:
 
     def __init__(self, r: Array, rows: Rows, worst: Array, p: int):
         self._rows, self._worst, self._p = rows, rows.at(worst), p
-        self._scale = 1 / float(rows.objective(r))
+        self._scale = 1 / max(float(rows.objective(r)), np.finfo(np.float64).tiny)
         self.limit = float(self.exact(r[None])[0])
 
     def start(self, shape: tuple[int, ...], dtype: Any) -> Array:

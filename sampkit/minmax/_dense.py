@@ -124,7 +124,7 @@ class DenseEngine:
     def improve(
         self, starts: Array, schedule: Sequence[int], targets: Sequence[int], salt: int = 0
     ) -> None:
-        """Descend from `starts` (targets, states, n), polish the best of each target, offer them."""
+        """Descend from `starts` (targets, states, n), polish and offer the best of each target."""
         count, n = starts.shape[1:]
         watch = self.incumbents.watch
         target = np.repeat(np.array(targets), count)
@@ -248,9 +248,7 @@ class DenseEngine:
             stop=self.incumbents.watch,
         )
 
-    def _randomised(
-        self, start: Array, rngs: Sequence[np.random.Generator], count: int
-    ) -> Array:
+    def _randomised(self, start: Array, rngs: Sequence[np.random.Generator], count: int) -> Array:
         """Roundings (k, count, n) of the start moved by up to half a step."""
         gap = gaps(self._levels, self._levels.nearest(start))
         out = np.empty((len(start), count, start.shape[1]), dtype=np.int64)

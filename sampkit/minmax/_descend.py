@@ -8,6 +8,7 @@ and in what order blocks come, depends on the number of the pass alone, never on
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -248,5 +249,5 @@ def _blocks(n: int, size: int, order: np.random.Generator) -> list[slice]:
     size = min(size, n)
     offset = int(order.integers(size)) if n > size else 0
     edges = [0, *range(offset, n, size), n] if offset else [*range(0, n, size), n]
-    runs = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    runs = [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
     return [runs[at] for at in order.permutation(len(runs)).tolist()]

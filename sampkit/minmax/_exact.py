@@ -239,4 +239,3 @@ def _one_hot(levels: Levels, n: int, index: Array, still: Array) -> tuple[Any, .
     chosen = (level == index[variable]).astype(float)
     low, high = np.where(fixed_at, chosen, 0.0), np.where(fixed_at, chosen, 1.0)
     return columns, np.zeros(n), number, low, high, equal
-

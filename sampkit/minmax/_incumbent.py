@@ -110,7 +110,9 @@ class Incumbents:
         squares = float((residual[0] * residual[0]).sum())
         here = self.objective[target]
         level = abs(here) * _SAME if np.isfinite(here) else 0.0
-        if objective > here + level or (objective >= here - level and squares >= self.squares[target]):
+        if objective > here + level or (
+            objective >= here - level and squares >= self.squares[target]
+        ):
             return objective
         better = objective < here
         self.index[target] = index

@@ -63,7 +63,7 @@ def lll_reduce(
     if not 0.25 < delta < 1:
         raise ValueError(f"delta must be in (0.25, 1), got {delta}.")
     n = basis.shape[1]
-    R = np.linalg.qr(basis, mode="r")
+    R: npt.NDArray[np.float64] = np.asarray(np.linalg.qr(basis, mode="r"))
     diagonal = np.abs(np.diag(R))
     if diagonal.min() <= 1e-15 * diagonal.max():
         raise ValueError("B must have linearly independent columns.")

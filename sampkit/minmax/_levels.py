@@ -74,9 +74,11 @@ class Levels:
     def value(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Values (k, n) at the positions `index` (k, n)."""
         target, variable = np.ogrid[: index.shape[0], : index.shape[1]]
-        target = target if len(self.values) > 1 else 0
-        variable = variable if self.values.shape[1] > 1 else 0
-        return self.values[target, variable, index]
+        return self.values[
+            target if len(self.values) > 1 else 0,
+            variable if self.values.shape[1] > 1 else 0,
+            index,
+        ]
 
     def nearest(self, v: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Positions (k, n) of the levels nearest to `v` (k, n); the lower one of two."""

@@ -97,7 +97,7 @@ class Found:
 
 
 def worst_rows(r: Array, rows: Rows, count: int) -> Array:
-    """Rows in descending order of violation, at most `count`; of both signs for a free intercept."""
+    """At most `count` rows in descending order of violation; both signs for a free intercept."""
     violation = rows.violation(r)
     if count >= len(r):
         return np.argsort(-violation, kind="stable")
@@ -114,6 +114,7 @@ def largest_cost(r: Array, rows: Rows, worst: Array) -> Cost:
     return Largest(r, rows, worst) if rows.free is None else LargestCentred(r, rows, worst)
 
 
+@np.errstate(over="ignore")  # an infinite potential is a rejected move
 def best_move(
     r: Array,
     moves: Moves,
@@ -300,7 +301,7 @@ def polish(
 
 
 def steps_of(values: Array, counts: Array, index: Array) -> tuple[Array, Array]:
-    """Distances (n,) from levels number `index` to the next ones up and down, 0 where there is none.
+    """Distances (n,) from levels number `index` to the next ones up and down, 0 where none is.
 
     `values` (n or 1, L) and `counts` (n or 1,) are those of one target.
     """

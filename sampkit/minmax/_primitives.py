@@ -1,4 +1,4 @@
-"""What can be asked about a point without searching: its violation, and every single move from it."""
+"""What can be asked about a point without searching: its violation, every single move from it."""
 
 from __future__ import annotations
 

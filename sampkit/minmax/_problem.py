@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from sampkit._array import namespace, on_host, validate_device
-from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
+from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax._device_sparse import DeviceCSC
 from sampkit.minmax._levels import Levels, as_levels
 from sampkit.minmax._rows import Rows
@@ -22,7 +22,7 @@ SIDES = ("both", "upper", "lower")
 
 @dataclass(frozen=True)
 class Problem:
-    """k problems min_x max_k v_k(A x - b) that share A; row weights are folded into A, b and rows."""
+    """k problems min_x max v(A x - b) that share A; row weights are folded into A, b and rows."""
 
     A: Any  # (m, n), dense of the user's namespace, SciPy's CSC or the device's
     B: Any  # (k, m) float64, one target a row
@@ -60,7 +60,7 @@ class Problem:
 
     @cached_property
     def largest(self) -> float:
-        """max |A|."""
+        """Max |A|."""
         if self.sparse:
             return float(abs(self.A.data).max()) if self.A.nnz else 0.0
         return max(float(self.A.max()), -float(self.A.min()))

@@ -37,8 +37,8 @@ class DiscreteChebyshevRegressor(RegressorMixin, BaseEstimator):
     fit_intercept : bool, default=True
         Add an intercept.
     intercept_levels : array-like of shape (L,) or None, default=None
-        Allowed intercepts. None leaves it real: it is then the midrange of ``y - X @ coef``, and the
-        search knows that it will be.
+        Allowed intercepts. None leaves it real: it is then the midrange of ``y - X @ coef``, and
+        the search knows that it will be.
     time_limit : float or None, default=None
         Seconds to search; None makes a short, reproducible search.
     random_state : None, int, SeedSequence, Generator or RandomState, default=None

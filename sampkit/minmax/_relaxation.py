@@ -40,7 +40,7 @@ class Box:
 
     @classmethod
     def of(cls, problem: Problem, x: Array | None = None) -> Box:
-        """The box of a problem with one target; frozen variables stay at their level in `x` (n,)."""
+        """The box of a problem with one target; frozen variables stay as they are in `x` (n,)."""
         rows = problem.rows
         zero = np.zeros(problem.m)
         low, high = problem.levels.low[0].copy(), problem.levels.high[0].copy()
@@ -97,8 +97,9 @@ def least_squares(problem: Problem) -> Any:
     B, A = problem.B, problem.A
     if not problem.rows.plain:  # aim at the middle of what is allowed
         low_r, high_r = problem.rows.low, problem.rows.high
-        ends = xp.where(xp.isfinite(low_r), low_r, high_r), xp.where(
-            xp.isfinite(high_r), high_r, low_r
+        ends = (
+            xp.where(xp.isfinite(low_r), low_r, high_r),
+            xp.where(xp.isfinite(high_r), high_r, low_r),
         )
         B = B + (ends[0] + ends[1]) / 2
     if problem.rows.free is not None:
@@ -194,7 +195,7 @@ def _solve(box: Box, rows: Array) -> tuple[Array, float, float, Array, Array] | 
 
 
 def programme(box: Box, rows: Array) -> tuple[Array, Array, Array]:
-    """min t as constraints, dense (rows of both sides, n + intercept + 1), bounds and right sides."""
+    """Min t: constraints, dense (rows of both sides, n + intercept + 1), bounds, right sides."""
     A = box.A[rows].toarray() if sp.issparse(box.A) else box.A[rows]
     if box.free is not None:
         A = np.hstack([A, box.free[rows, None]])
@@ -212,7 +213,7 @@ def programme(box: Box, rows: Array) -> tuple[Array, Array, Array]:
 
 
 def quadratic_bound(box: Box, levels: Levels) -> float:
-    """max |r| >= |r|_2 / sqrt(m), and |r|_2 is at least what rounding costs; for plain rows.
+    """Max |r| >= |r|_2 / sqrt(m), and |r|_2 is at least what rounding costs; for plain rows.
 
     With x* the least squares solution, |A x - b|^2 = |A x* - b|^2 + |A (x - x*)|^2, and
     A'A - s^2 diag(A'A) is positive semidefinite for the smallest singular value s of A with unit

@@ -12,8 +12,8 @@ from sampkit._array import namespace
 class Rows:
     """Violation v = max(r - high, low - r) of rows with residual r; |r| where both bounds are None.
 
-    With `free`, the column of a continuous intercept, r counts only up to a multiple of it: residuals
-    are kept centred, `centred` gives those with the smallest maximum of |r - c free|.
+    With `free`, the column of a continuous intercept, r counts only up to a multiple of it:
+    residuals are kept centred, `centred` gives those with the smallest maximum of |r - c free|.
     """
 
     low: Any = None  # (m,), -inf where only too large a residual hurts
@@ -26,7 +26,7 @@ class Rows:
         return self.low is None
 
     def violation(self, R: Any) -> Any:
-        """v (..., m) of residuals (..., m)."""
+        """V (..., m) of residuals (..., m)."""
         xp = namespace(R)
         return xp.abs(R) if self.plain else xp.maximum(R - self.high, self.low - R)
 
@@ -39,7 +39,7 @@ class Rows:
         return xp.where(above >= below, xp.maximum(above, 0), -xp.maximum(below, 0))
 
     def objective(self, R: Any) -> Any:
-        """max v over the last axis."""
+        """Max v over the last axis."""
         return self.violation(R).max(axis=-1)
 
     def at(self, rows: Any) -> Rows:
@@ -69,7 +69,7 @@ class Rows:
         return R if self.free is None else R - self.intercept(R)[..., None] * self.free
 
     def intercept(self, R: Any) -> Any:
-        """The c (...) with the smallest max |r - c free|: two rows decide, found by cutting planes."""
+        """The c (...) with the smallest max |r - c free|: two rows decide; by cutting planes."""
         xp, w = namespace(R), self.free
         points = R / w
         c = (points.max(axis=-1) + points.min(axis=-1)) / 2

@@ -48,10 +48,9 @@ def minmax_search(
 ) -> MinMaxResult:
     """Pick values from finite sets so that the worst linear requirement is violated least.
 
-    Minimises ``max_k w_k (s(a_k x - b_k) - h_k)`` over x with every x_j among its levels, where s is
-    the absolute value, or only the positive or the negative part. A heuristic: the result comes with
-    a lower bound, and may or may not be the best there is (`minmax_exact` proves it, for few
-    variables).
+    Minimises ``max_k w_k (s(a_k x - b_k) - h_k)`` over x with every x_j among its levels, where
+    s(r) is |r|, r or -r. A heuristic: the result comes with a lower bound, and may or may not be
+    the best there is (`minmax_exact` proves it, for few variables).
 
     Parameters
     ----------
@@ -85,8 +84,8 @@ def minmax_search(
         Seconds for the whole call, all targets together. Without it, and without `max_iter`, the
         starts are descended from and polished once.
     max_iter : int, optional
-        Iterations of children (or kicks), descent and polish after the starts. Given a `time_limit` too, what comes
-        first ends the search.
+        Iterations of children (or kicks), descent and polish after the starts. Given a
+        `time_limit` too, what comes first ends the search.
     engine : {"auto", "dense", "small", "sparse"}, default="auto"
         "auto" takes "sparse" for a sparse A, "small" for one target with n <= 128 and m n <= 2e6 in
         memory, else "dense".
@@ -116,8 +115,8 @@ def minmax_search(
     ValueError
         Levels that are empty, not finite or not strictly ascending; A and b with different numbers
         of rows, or NaN or infinity in them; row_weight <= 0; tolerance < 0; an unknown side, engine
-        or screen_dtype; p not a power of two in 2..128; time_limit <= 0; a start of the wrong shape,
-        or none with frozen variables; a client for arrays on a GPU.
+        or screen_dtype; p not a power of two in 2..128; time_limit <= 0; a start of the wrong
+        shape, or none with frozen variables; a client for arrays on a GPU.
     TypeError
         Complex A or b; A on the GPU and b in memory, or the other way round.
 
@@ -131,9 +130,9 @@ def minmax_search(
     -----
     Discrete min-max violation is NP-hard (it contains combinatorial discrepancy, number partition
     and the closest vector problem in the maximum norm). Three engines: "dense" descends on
-    sum (|r|/t)^p with rising p, a block of variables and a batch of states at a time, then takes the
-    steepest single or pair move of the maximum itself, found exactly with pruning on the worst rows;
-    "small" does the latter alone from many starts, with moves along short lattice vectors added;
+    sum (|r|/t)^p with rising p, a block of variables and a batch of states at a time, then takes
+    the steepest single or pair move of the maximum itself, found exactly with pruning on the worst
+    rows; "small" does the latter alone from many starts, with moves along short lattice vectors added;
     "sparse" walks the columns of a CSC matrix. Time and memory of a pass of the dense engine are
     O(k m n) and O(m n + k m).
 
@@ -268,7 +267,9 @@ def _status(incumbents: Incumbents, max_iter: int | None) -> str:
 def _generators(rng: Any, k: int) -> list[np.random.Generator]:
     if isinstance(rng, (list, tuple)):
         if len(rng) != k:
-            raise ValueError(f"rng must be one source or one for each of {k} targets, got {len(rng)}.")
+            raise ValueError(
+                f"rng must be one source or one for each of {k} targets, got {len(rng)}."
+            )
         return [generator_of(one, "rng") for one in rng]
     return child_generators(generator_of(rng, "rng"), k)
 
@@ -330,7 +331,8 @@ def checked_options(
         raise ValueError(f"kick must be in (0, 1], got {kick!r}.")
     if screen_dtype not in SCREEN_DTYPES:
         raise ValueError(
-            f"screen_dtype must be one of {', '.join(map(repr, SCREEN_DTYPES))}, got {screen_dtype!r}."
+            f"screen_dtype must be one of {', '.join(map(repr, SCREEN_DTYPES))}, got "
+            f"{screen_dtype!r}."
         )
     checked_time(time_limit)
     return Options(
@@ -355,4 +357,3 @@ def _whole(value: Any) -> bool:
 
 def _real(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-

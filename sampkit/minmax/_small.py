@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sampkit.minmax._costs import Cost, PowerSum
 from sampkit.minmax._lattice import lll_reduce
 from sampkit.minmax._polish import (
+    IMPROVED,
     Counters,
     Moves,
     best_move,
@@ -80,10 +81,17 @@ class SmallEngine:
     ) -> State:
         """Potentials of the given powers, then the objective itself, until no move helps."""
         for p in (*stages, 0):
+            scale, before = state.objective, np.inf
             while state.objective > 0 and not stop(state.objective):
                 better = self._improved(state, p)
                 if better is None:
                     break
+                if p and self.rows.free is not None:
+                    # a move lowers the potential, but the new intercept may raise it again
+                    after = self._potential(better, p, scale)
+                    if after >= before * IMPROVED:
+                        break
+                    before = after
                 state = better
         return self.state(state.index)
 
@@ -121,7 +129,7 @@ class SmallEngine:
                 continue
             failures = 0 if found.objective < best * (1 - 1e-12) else failures + 1
             best = min(best, found.objective)
-            if found.objective <= (1 + 0.1 * rng.random()) * current.objective:
+            if current is None or found.objective <= (1 + 0.1 * rng.random()) * current.objective:
                 current = found
 
     def _pool(self, starts: list[Array], rng: np.random.Generator) -> Iterable[Array]:
@@ -150,6 +158,10 @@ class SmallEngine:
         residual = self.rows.centred(found.residual)
         return State(index, residual, float(self.rows.objective(residual)))
 
+    @np.errstate(over="ignore")
+    def _potential(self, state: State, p: int, scale: float) -> float:
+        return float(((state.residual / scale) ** p).sum())
+
     def _cost(self, r: Array, worst: Array, p: int) -> Cost:
         return PowerSum(r, self.rows, worst, p) if p else largest_cost(r, self.rows, worst)
 
@@ -164,7 +176,7 @@ class SmallEngine:
     def _within(self, index: Array, moves: Moves) -> Callable[[Array, Array], Array]:
         def allowed(i: Array, j: Array) -> Array:
             moved = index + moves.step(i, j)
-            return ((moved >= 0) & (moved < self._counts)).all(axis=1)
+            return np.asarray(((moved >= 0) & (moved < self._counts)).all(axis=1))
 
         return allowed
 
@@ -176,7 +188,7 @@ class SmallEngine:
     def _lattice_moves(self) -> Moves:
         """Unit vectors and short lattice vectors, at most 2 n, each in both directions."""
         assert self._step is not None
-        n, m = self._AT.shape
+        n, _m = self._AT.shape
         vectors = np.zeros((len(self.free), n), dtype=np.int64)
         vectors[np.arange(len(self.free)), self.free] = 1
         short = self._short_vectors()

@@ -151,7 +151,9 @@ def _small(
         engine = SmallEngine(problem.of_targets(slice(i, i + 1)), counters)
         levels = problem.levels.of_target(i)
         spread = gaps(levels, levels.nearest(x[None]))[0] * _POOL_SPREAD
-        moved = x + np.concatenate([np.zeros((1, len(x))), rng.uniform(-1, 1, (POOL, len(x)))]) * spread
+        moved = (
+            x + np.concatenate([np.zeros((1, len(x))), rng.uniform(-1, 1, (POOL, len(x)))]) * spread
+        )
         pool = [levels.nearest(row[None])[0] for row in moved]
         if problem.frozen is not None:
             frozen = problem.frozen[i % len(problem.frozen)]

@@ -59,9 +59,7 @@ class SparseEngine:
                 number += 1
                 self._descend(target, self._kicked(target, rngs[target]), KICKED, until)
 
-    def _descend(
-        self, target: int, index: Array, schedule: Sequence[int], until: float
-    ) -> None:
+    def _descend(self, target: int, index: Array, schedule: Sequence[int], until: float) -> None:
         """Lower the potentials one after the other; where each ends is offered."""
         watch, rows = self.incumbents.watch, self.problem.rows
         state = self._state(target, index, perf_counter() + until - watch.seconds)

@@ -65,9 +65,10 @@ def steps_on(
     if levels.step is not None:
         even = np.broadcast_to(levels.step, (len(levels.step), n)).astype(dtype)
         return Steps(of_states(top), even=of_states(even))
-    above = np.zeros(levels.values.shape)
+    above: npt.NDArray[np.float64] = np.zeros(levels.values.shape)
+    length = levels.values.shape[2]
     above[:, :, :-1] = np.nan_to_num(np.diff(levels.values, axis=2))
-    rows = np.arange(counts.size, dtype=np.int64).reshape(counts.shape) * above.shape[2]
+    rows = np.arange(counts.size, dtype=np.int64).reshape(counts.shape) * length
     first = np.broadcast_to(rows, (len(rows), n))
     return Steps(
         of_states(top), above=xp.asarray(above.ravel(), dtype=dtype), first=of_states(first)

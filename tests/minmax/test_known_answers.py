@@ -55,7 +55,9 @@ def test_search_finds_what_highs_has_proved(case, rng):
     A, w, b = gaussian(seed, m, n)
     levels = np.linspace(-1, 1, n_levels)
     if nearest is not None:
-        assert max_violation(A, round_to_levels(w, levels)[1], b) == pytest.approx(nearest, abs=1e-9)
+        assert max_violation(A, round_to_levels(w, levels)[1], b) == pytest.approx(
+            nearest, abs=1e-9
+        )
     found = minmax_search(A, b, levels, rng=rng, **until(optimum))
     assert found.objective == pytest.approx(optimum, abs=1e-9)
     assert " ".join(map(str, found.index)) == index

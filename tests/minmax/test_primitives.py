@@ -69,7 +69,9 @@ def test_chunks_of_rows_change_nothing(monkeypatch):
     A, r = rng.standard_normal((50, 4)), rng.standard_normal(50)
     whole = [*improving_intervals(A, r), move_table(A, r, [0.1, -0.4])]
     monkeypatch.setattr(_primitives, "rows_per_chunk", lambda *_: 7)
-    for a, b in zip(whole, [*improving_intervals(A, r), move_table(A, r, [0.1, -0.4])], strict=True):
+    for a, b in zip(
+        whole, [*improving_intervals(A, r), move_table(A, r, [0.1, -0.4])], strict=True
+    ):
         assert_array_equal(a, b)
 
 

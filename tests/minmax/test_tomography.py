@@ -1,7 +1,7 @@
 """Projector, real-valued and discrete reconstruction.
 
-Figures marked "prototype" were measured with a throwaway implementation of the same description, the
-picture and its noise being given by their seeds; those of SIRT and DART are deterministic.
+Figures marked "prototype" were measured with a throwaway implementation of the same description,
+the picture and its noise being given by their seeds; those of SIRT and DART are deterministic.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def test_invariants(seed, p, smooth):
     potentials = [value for _, value in result.history]
     assert (np.diff(potentials) <= 0).all()
     assert np.diff([seconds for seconds, _ in result.history]).min(initial=0) >= 0
-    assert (A != copies[0]).nnz == 0
+    assert (copies[0] != A).nnz == 0
     assert (b == copies[1]).all()
     assert (result.margin >= -1e-6).all()  # a local optimum: no single move helps
 
