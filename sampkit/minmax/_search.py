@@ -132,8 +132,8 @@ def minmax_search(
     and the closest vector problem in the maximum norm). Three engines: "dense" descends on
     sum (|r|/t)^p with rising p, a block of variables and a batch of states at a time, then takes
     the steepest single or pair move of the maximum itself, found exactly with pruning on the worst
-    rows; "small" does the latter alone from many starts, with moves along short lattice vectors added;
-    "sparse" walks the columns of a CSC matrix. Time and memory of a pass of the dense engine are
+    rows; "small" does the latter alone from many starts, with moves along short lattice vectors
+    added; "sparse" walks the columns of a CSC matrix. Time and memory of a pass of the dense engine are
     O(k m n) and O(m n + k m).
 
     The dense engine works in float32 unless A is float64 and the objective is tiny beside b; the
@@ -188,7 +188,7 @@ def search(
     """`minmax_search` of a checked problem."""
     watch = Watch(time_limit, callback)
     if client is not None and problem.xp is not np:
-        raise ValueError("client must be None for arrays on a GPU, they are searched in one process.")
+        raise ValueError("client must be None for arrays on a GPU: one process searches them.")
     rngs = _generators(rng, problem.k)
     problem = with_storage(problem, engine)
     work = fixed(problem, start)
@@ -293,7 +293,7 @@ def chosen_engine(engine: str, problem: Problem) -> str:
     able = ("dense", "sparse") if problem.sparse else ("dense",)
     if on_gpu and engine not in able:
         raise ValueError(
-            f"engine must be {' or '.join(map(repr, able))} for such an A on a GPU, got {engine!r}."
+            f"engine must be {' or '.join(map(repr, able))} for arrays on a GPU, got {engine!r}."
         )
     return engine
 

@@ -125,7 +125,7 @@ def test_half_on_the_device_is_refused(cupy):
 @pytest.mark.parametrize("engine", ["small", "sparse"])
 def test_engines_of_the_host_refuse_device_arrays(cupy, engine):
     A, B = data()
-    with pytest.raises(ValueError, match="engine must be 'dense' for such an A on a GPU, got"):
+    with pytest.raises(ValueError, match="engine must be 'dense' for arrays on a GPU, got"):
         minmax_search(cupy.asarray(A), cupy.asarray(B), LEVELS, engine=engine)
 
 
