@@ -4,7 +4,7 @@ How the rooms fit together, from the ground up::
 
     _problem    what a problem is: data, levels, weights; violation of rows; rounding to levels
     _kernels    the three fused kernels of the dense engine, for NumPy and CuPy
-    _descend    dense engine: potential |r|^p, a batch of states      _polish   the best move, exactly
+    _descend    dense engine: potential |r|^p, a batch of states     _polish   the best move
     _small      small dense engine: lattice moves, iterated           _sparse   sparse engine
     _search     `minmax_search`: starts, engines, time                _exact    HiGHS, lower bounds
 

@@ -146,8 +146,8 @@ def move_table(A: Any, r: Any, deltas: Any) -> Any:
     --------
     >>> from sampkit.minmax import move_table
     >>> move_table([[1, 2], [-1, 1]], [1.0, -0.5], [-1, 1])
-    array([[0.5, 1.5],
-           [2. , 3. ]])
+    array([[0.5, 2. ],
+           [1.5, 3. ]])
     """
     A, r = _matrix_and_residual(A, r)
     xp = namespace(r)

@@ -73,14 +73,14 @@ class DiscreteChebyshevRegressor(RegressorMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
     >>> from sampkit.minmax import DiscreteChebyshevRegressor
-    >>> X, y = load_diabetes(return_X_y=True, scaled=False)
-    >>> model = DiscreteChebyshevRegressor(range(-5, 6), random_state=0).fit(X, y)
-    >>> model.coef_[:4]
-    array([ 0., -5.,  5.,  1.])
-    >>> print(round(model.max_residual_, 2), round(model.lower_bound_, 2))
-    129.0 128.07
+    >>> X = [[0, 1], [1, 0], [2, 3], [3, 1], [4, 4]]
+    >>> y = [-0.4, 2.6, 1.4, 5.7, 4.4]
+    >>> model = DiscreteChebyshevRegressor(range(-3, 4), random_state=0).fit(X, y)
+    >>> model.coef_
+    array([ 2., -1.])
+    >>> print(round(model.intercept_, 3), round(model.max_residual_, 3))
+    0.55 0.15
     """
 
     _parameter_constraints: dict[str, Any] = {

@@ -51,8 +51,8 @@ class MinMaxResult:
     >>> result = minmax_search([[2.0, 0.0], [0.0, 3.0]], [1.0, 2.0], [0, 1], rng=0)
     >>> result.x
     array([0., 1.])
-    >>> result.objective, result.gap
-    (1.0, 1.0)
+    >>> print(result.objective, round(result.gap, 9), result.status)
+    1.0 0.0 bound
     """
 
     x: Any
