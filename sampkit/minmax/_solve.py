@@ -29,14 +29,15 @@ _POOL_SPREAD = 0.7
 
 @dataclass(frozen=True)
 class Prepared:
-    """Real values (k, n) to start near; whether the user gave them."""
+    """Real values (k, n) to start near, and what is known of the whole call they belong to."""
 
     values: Array
-    given: bool
+    given: bool  # by the user
+    many: bool  # targets in the call: each gets only what is quick
 
     def of_targets(self, some: slice) -> Prepared:
         """Those of some targets."""
-        return Prepared(self.values[some], self.given)
+        return replace(self, values=self.values[some])
 
 
 def prepare(
@@ -62,7 +63,7 @@ def prepare(
     x = on_host(least_squares(problem)) if start is None else start
     if start is None and engine == "dense" and problem.xp is np:
         for i in range(problem.k):
-            x[i] = _bounded(problem, i, x[i], incumbents)
+            x[i] = _bounded(problem, i, x[i], incumbents, many=problem.k > 1)
     index = problem.levels.nearest(x)
     residual = problem.residual(problem.levels.value(index))
     incumbents.begin(index, on_host(problem.objective(residual)), residual)
@@ -70,7 +71,7 @@ def prepare(
         options = replace(options, dtype=working_dtype(problem, incumbents.objective))
     if problem.rows.plain:
         incumbents.bound = np.maximum(incumbents.bound, -problem.shift)
-    return Prepared(x, start is not None), options
+    return Prepared(x, start is not None, problem.k > 1), options
 
 
 def run_engine(
@@ -112,9 +113,8 @@ def run_engine(
         incumbents.watch.interrupted()
 
 
-def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents) -> Array:
+def _bounded(problem: Problem, i: int, x: Array, incumbents: Incumbents, *, many: bool) -> Array:
     """Solution of the relaxation where there is time for it, else x; notes the lower bound."""
-    many = problem.k > 1
     one = problem.of_targets(slice(i, i + 1))
     box = Box.of(one, one.levels.value(one.levels.nearest(x[None]))[0])
     bound = 0.0 if one.rows.plain else -np.inf
@@ -146,7 +146,7 @@ def _small(
     for i, rng in enumerate(rngs):
         until = watch.seconds + watch.left / (problem.k - i)
         x = prepared.values[i]
-        better = _bounded(problem, i, x, incumbents)
+        better = _bounded(problem, i, x, incumbents, many=prepared.many)
         x = x if prepared.given else better
         engine = SmallEngine(problem.of_targets(slice(i, i + 1)), counters)
         levels = problem.levels.of_target(i)
