@@ -21,6 +21,7 @@ from sampkit.minmax._steps import Steps
 
 WAVE = 64  # pairs of a state that are verified together
 GROUPS = 4  # times the rows wanted: of so many groups of rows the worst are compared
+MOST_STATES = 65535  # layers of a grid of blocks
 BUFFERS = 4  # arrays of the size of the residuals that a step holds
 
 
@@ -86,9 +87,10 @@ class BatchPolish:
         n, m = self.AT.shape
         moves = 2 * n + 2
         row_bytes = (2 * moves * self.count + BUFFERS * m) * self.AT.dtype.itemsize
+        size = min(rows_per_chunk(row_bytes, memory_budget(self.xp)), MOST_STATES)
         parts = [
             self._polished(index[some], residuals(some), steps(some), stop)
-            for some in chunks(index.shape[0], rows_per_chunk(row_bytes, memory_budget(self.xp)))
+            for some in chunks(index.shape[0], size)
         ]
         return parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
 

@@ -18,7 +18,7 @@ from sampkit.minmax._batch_polish import BatchPolish
 from sampkit.minmax._descend import Columns, Descent
 from sampkit.minmax._gram import successive_rounding
 from sampkit.minmax._incumbent import Incumbents
-from sampkit.minmax._kernels import memory_budget
+from sampkit.minmax._kernels import has_kernels, memory_budget
 from sampkit.minmax._polish import Counters, polish, steps_of
 from sampkit.minmax._problem import Problem
 from sampkit.minmax._steps import steps_on
@@ -34,6 +34,7 @@ SPREAD = 0.5  # of randomised roundings, in steps
 _SAME = 1e-7  # relative difference of objectives below which two of the elite are one
 _PRECISE = 1e-4  # objective relative to |b| below which float32 has too few digits
 _FLOPS = 2e10  # a second, for the guess of how many states a time limit allows
+_DEVICE_FLOPS = 2e13  # the same on a device
 _PASSES = 30  # of a descent, for the same guess
 
 
@@ -87,7 +88,8 @@ class DenseEngine:
         problem, left = self.problem, self.incumbents.watch.left
         if not np.isfinite(left):
             return self.options.population
-        seconds = problem.k * _PASSES * 4.0 * problem.m * problem.n / _FLOPS
+        speed = _DEVICE_FLOPS if has_kernels(self.xp) else _FLOPS
+        seconds = problem.k * _PASSES * 4.0 * problem.m * problem.n / speed
         return int(np.clip(0.4 * left / seconds, 1, self.options.population))
 
     def begin(self, start: Array, rngs: Sequence[np.random.Generator]) -> None:

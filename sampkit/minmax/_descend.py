@@ -15,12 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from sampkit.minmax._kernels import batch, powers, quiet, screen, screen_matrix, try_move
+from sampkit.minmax._kernels import (
+    batch,
+    has_kernels,
+    powers,
+    quiet,
+    screen,
+    screen_matrix,
+    try_move,
+)
 from sampkit.minmax._polish import Counters
 from sampkit.minmax._rows import Rows
 from sampkit.minmax._steps import Steps
 
 BLOCK = 96  # variables that are screened together
+DEVICE_BLOCK = 256  # the same where a matrix product costs next to nothing beside a pass
 PASSES = 40
 ENOUGH = 1e-5  # a move has to lower the potential by this share
 
@@ -61,11 +70,18 @@ class Descent:
     rows: Rows
     residual: Callable[[Any, Any], Any]
     screen_dtype: Any = None
-    block: int = BLOCK
+    block: int | None = None  # variables that are screened together; None suits the place
     salt: int = 0  # another order of the blocks
     on_interrupt: Callable[[], None] | None = None  # told of Ctrl-C, which then ends the descent
     passes: int = PASSES  # at most, for one p
     last: bool = False  # return where a state ended, not the best place on its way
+
+    @property
+    def width(self) -> int:
+        """Variables that are screened together."""
+        if self.block is not None:
+            return self.block
+        return DEVICE_BLOCK if has_kernels(self.xp) else BLOCK
 
     def descend(
         self,
@@ -149,7 +165,7 @@ class _Run:
         invt = (1 / xp.where(self.top > 0, self.top, 1)).astype(self.state.R.dtype)
         phi = powers(xp, self.state, invt, self.p, bounds=self.bounds)
         self.moved = self.top < 0
-        for block in _blocks(n, self.task.block, order):
+        for block in _blocks(n, self.task.width, order):
             if stop():
                 return True
             phi = self._round(block, phi, invt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -64,22 +65,79 @@ def successive_rounding(
     order = np.argsort(-diagonal, kind="stable") if by_size else np.arange(n)
     H = gram[np.ix_(order, order)].astype(np.float64)
     H[np.arange(n), np.arange(n)] += np.where(dead[order], 1.0, 0.0) + damp * diagonal.mean()
-    U = inverse_factor(H)
-    W = X[:, order].astype(np.float64)
-    index = np.empty(W.shape, dtype=np.int64)
+    exempt = None if frozen is None else np.broadcast_to(frozen, X.shape)
+    return rounded_in_turn(inverse_factor(H), order, X, _nearest_of(levels), exempt)
+
+
+def rounded_in_turn(
+    U: Array,
+    order: npt.NDArray[np.intp],
+    X: Array,
+    nearest: Callable[[Array, int], tuple[Array, Array]],
+    exempt: npt.NDArray[np.bool_] | None = None,
+) -> Array:
+    """The loop of it: round, and move what comes later.
+
+    Parameters
+    ----------
+    U : ndarray of shape (n, n)
+        `inverse_factor` of the damped form, in the order of rounding.
+    order : ndarray of shape (n,)
+        Variables in that order.
+    X : ndarray of shape (k, n)
+        Real values.
+    nearest : callable
+        ``nearest(values, j)`` -> positions and values (k,) of the levels of variable j.
+    exempt : ndarray of bool of shape (k, n), optional
+        Entries without an error to make up for.
+
+    Returns
+    -------
+    ndarray of shape (k, n)
+        Positions, in the dtype that `nearest` gives.
+    """
+    n = len(U)
+    work = np.array(X.T[order], dtype=np.float64)  # row by row: one variable of all targets
+    index = None
     for start in range(0, n, _BLOCK):
         block = slice(start, min(start + _BLOCK, n))
-        errors = np.empty((len(W), block.stop - start))
+        errors = np.empty((block.stop - start, work.shape[1]))
         for at in range(start, block.stop):
             j = int(order[at])
+            position, value = nearest(work[at], j)
+            if index is None:
+                index = np.empty(X.shape[::-1], dtype=position.dtype)
+            index[j] = position
+            error = errors[at - start]
+            np.subtract(work[at], value, out=error)
+            error /= U[at, at]
+            if exempt is not None:
+                error[exempt[:, j]] = 0.0
+            work[at + 1 : block.stop] -= U[at, at + 1 : block.stop, None] * error
+        work[block.stop :] -= U[block, block.stop :].T @ errors
+    assert index is not None
+    return np.ascontiguousarray(index.T)
+
+
+def _nearest_of(levels: Levels) -> Callable[[Array, int], tuple[Array, Array]]:
+    """Rounding of one variable; evenly spaced levels need no comparison with each of them."""
+    if levels.step is None:
+
+        def compared(values: Array, j: int) -> tuple[Array, Array]:
             own = levels.of_variable(j)
-            index[:, at] = own.nearest(W[:, at : at + 1])[:, 0]
-            error = (W[:, at] - own.value(index[:, at : at + 1])[:, 0]) / U[at, at]
-            if frozen is not None:
-                error = np.where(frozen[:, j], 0.0, error)
-            errors[:, at - start] = error
-            W[:, at : block.stop] -= error[:, None] * U[at, at : block.stop]
-        W[:, block.stop :] -= errors @ U[block, block.stop :]
-    out = np.empty_like(index)
-    out[:, order] = index
-    return out
+            position = own.nearest(values[:, None])
+            return position[:, 0], own.value(position)[:, 0]
+
+        return compared
+    low, last = levels.values[:, :, 0].T, (levels.counts - 1).T  # (n or 1, k or 1)
+    step = levels.step.T
+    width = np.where(step > 0, step, 1.0)
+
+    def counted(values: Array, j: int) -> tuple[Array, Array]:
+        j = j if len(low) > 1 else 0
+        # of two that are equally near the lower one
+        position = np.ceil((values - low[j]) / width[j] - 0.5)
+        np.clip(position, 0, last[j if len(last) > 1 else 0], out=position)
+        return position.astype(np.int64), low[j] + position * step[j if len(step) > 1 else 0]
+
+    return counted

@@ -100,13 +100,13 @@ def batch(xp: Any, residuals: Any, *, screen_dtype: Any = None) -> Batch:
         device; sums are float32 always. None is "bfloat16", which halves the bytes of the powers.
         The screen only proposes moves. Elsewhere every choice means the dtype of the residuals.
     """
-    R = xp.empty_like(residuals, shape=(2, *residuals.shape))
+    R = xp.empty_like(residuals, order="C", shape=(2, *residuals.shape))
     R[0] = residuals
     powers_dtype = residuals.dtype
     reducible = has_kernels(xp) and powers_dtype == np.float32
     if reducible and screen_dtype in (None, "bfloat16"):
         powers_dtype = np.uint16  # not every CuPy has bfloat16: the upper half of a float32
-    z1 = xp.empty_like(residuals, dtype=powers_dtype)
+    z1 = xp.empty_like(residuals, dtype=powers_dtype, order="C")
     at = xp.zeros_like(residuals, dtype=np.int32, shape=residuals.shape[:1])
     return Batch(R, at, z1, xp.empty_like(z1), reducible and screen_dtype == "tf32")
 
@@ -299,6 +299,8 @@ def pair_filter(
         code, bound = _cuda.pair_filter(xp, RK, DK, t, apart=apart, bounds=bounds)
     else:
         code, bound = _surviving_pairs(xp, RK, DK, t, apart, bounds)
+    if not code.shape[0]:
+        return code, code, code, bound
     state = code // (n * n)
     order = xp.lexsort(xp.stack([key.astype(np.float64) for key in (code, bound, state)]))
     code = code.take(order)

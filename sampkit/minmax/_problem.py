@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from sampkit._array import namespace, on_host, validate_device
 from sampkit._chunks import chunks, rows_per_chunk
+from sampkit.minmax._device_sparse import DeviceCSC
 from sampkit.minmax._levels import Levels, as_levels
 from sampkit.minmax._rows import Rows
 
@@ -23,7 +24,7 @@ SIDES = ("both", "upper", "lower")
 class Problem:
     """k problems min_x max v(A x - b) that share A; row weights are folded into A, b and rows."""
 
-    A: Any  # (m, n), dense of the user's namespace or SciPy CSC
+    A: Any  # (m, n), dense of the user's namespace, SciPy's CSC or the device's
     B: Any  # (k, m) float64, one target a row
     levels: Levels
     rows: Rows
@@ -50,7 +51,7 @@ class Problem:
     @property
     def sparse(self) -> bool:
         """Whether A is a sparse matrix."""
-        return bool(sp.issparse(self.A)) or "sparse" in type(self.A).__module__
+        return bool(sp.issparse(self.A)) or isinstance(self.A, DeviceCSC)
 
     @property
     def xp(self) -> Any:
@@ -149,19 +150,20 @@ def checked_matrix(A: Any) -> Any:
     kind = getattr(getattr(A, "dtype", None), "kind", None)
     if kind == "c" or (isinstance(A, (list, tuple)) and np.asarray(A).dtype.kind == "c"):
         raise TypeError("A must be real, got complex numbers.")
+    if type(A).__module__.startswith("cupyx."):
+        A = A.tocsc()
+        xp = namespace(A.data)
+        entries = validate_device(A.data.reshape(1, -1), name="A") if A.data.size else A.data
+        return DeviceCSC.of(xp, A).with_data(entries.ravel())
     if namespace(A) is not np:
         return validate_device(A, name="A")
-    if "cupyx" in type(A).__module__:
-        raise TypeError(
-            "A must be a dense CuPy array or a SciPy sparse matrix, got a CuPy sparse one."
-        )
     dtypes = [np.float64, np.float32]
     A = check_array(A, accept_sparse="csc", dtype=dtypes, input_name="A")
     return sp.csc_array(A) if sp.issparse(A) else A
 
 
 def _targets(A: Any, b: Any) -> tuple[Any, bool]:
-    xp = namespace(A)
+    xp = A.xp if isinstance(A, DeviceCSC) else namespace(A)
     if namespace(b) is not xp:
         where = {np: "in memory"}
         raise TypeError(
@@ -226,6 +228,8 @@ def folded(A: Any, weight: Any) -> Any:
     """Rows of A times their weights."""
     if sp.issparse(A):
         return sp.csc_array(sp.diags_array(weight.astype(A.dtype)) @ A)
+    if isinstance(A, DeviceCSC):
+        return A.scaled(weight)
     return A * weight.astype(A.dtype)[:, None]
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._array import on_host
+from sampkit.minmax._device_sparse import DeviceCSC, least_squares_of
 from sampkit.minmax._levels import Levels
 from sampkit.minmax._problem import Problem
 
@@ -107,7 +108,9 @@ def least_squares(problem: Problem) -> Any:
         if not problem.sparse:
             A = A - w[:, None] * ((w @ A) / (w @ w))
     goal = B - (A @ xp.broadcast_to(middle, (len(B), problem.n)).T).T
-    if problem.sparse:
+    if isinstance(A, DeviceCSC):
+        moved = xp.stack([least_squares_of(A, goal[i], 1e-6) for i in range(len(goal))])
+    elif problem.sparse:
         from scipy.sparse.linalg import lsmr
 
         moved = np.stack([lsmr(A, row, damp=1e-6, maxiter=100)[0] for row in goal])

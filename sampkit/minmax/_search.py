@@ -54,7 +54,7 @@ def minmax_search(
 
     Parameters
     ----------
-    A : array-like, SciPy sparse matrix or CuPy array of shape (m, n)
+    A : array-like, SciPy or CuPy sparse matrix or CuPy array of shape (m, n)
         One requirement a row.
     b : array-like of shape (m,) or (m, k)
         Right-hand sides; k columns are k problems that share A, solved together.
@@ -116,7 +116,7 @@ def minmax_search(
         Levels that are empty, not finite or not strictly ascending; A and b with different numbers
         of rows, or NaN or infinity in them; row_weight <= 0; tolerance < 0; an unknown side, engine
         or screen_dtype; p not a power of two in 2..128; time_limit <= 0; a start of the wrong
-        shape, or none with frozen variables.
+        shape, or none with frozen variables; a client for arrays on a GPU.
     TypeError
         Complex A or b; A on the GPU and b in memory, or the other way round.
 
@@ -187,6 +187,8 @@ def search(
 ) -> MinMaxResult:
     """`minmax_search` of a checked problem."""
     watch = Watch(time_limit, callback)
+    if client is not None and problem.xp is not np:
+        raise ValueError("client must be None for arrays on a GPU: one process searches them.")
     rngs = _generators(rng, problem.k)
     problem = with_storage(problem, engine)
     work = fixed(problem, start)
@@ -288,8 +290,11 @@ def chosen_engine(engine: str, problem: Problem) -> str:
             return "sparse"
         few = problem.n <= _SMALL_COLUMNS and problem.m * problem.n <= _SMALL_ENTRIES
         return "small" if few and problem.k == 1 and not on_gpu else "dense"
-    if on_gpu and engine != "dense":
-        raise ValueError(f"engine must be 'dense' for arrays on a GPU, got {engine!r}.")
+    able = ("dense", "sparse") if problem.sparse else ("dense",)
+    if on_gpu and engine not in able:
+        raise ValueError(
+            f"engine must be {' or '.join(map(repr, able))} for arrays on a GPU, got {engine!r}."
+        )
     return engine
 
 

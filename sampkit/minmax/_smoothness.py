@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sampkit._array import namespace, on_host
+
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -34,22 +36,22 @@ class NeighbourPrior:
 
     def value(self, index: Indices) -> float:
         """The prior of a whole picture."""
-        grid = index.reshape(self.shape)
-        jumps = (np.abs(np.diff(grid, axis=axis)).sum() for axis in range(grid.ndim))
-        return self.weight * float(sum(jumps))
+        xp, grid = namespace(index), index.reshape(self.shape)
+        jumps = (xp.abs(xp.diff(grid, axis=axis)).sum() for axis in range(grid.ndim))
+        return self.weight * float(on_host(sum(jumps)))
 
     def changes(self, index: Indices) -> tuple[Floats, Floats]:
         """What one level up and one level down changes, for every pixel."""
-        grid = index.reshape(self.shape)
-        up, down = np.zeros(self.shape), np.zeros(self.shape)
+        xp, grid = namespace(index), index.reshape(self.shape)
+        up, down = xp.zeros(self.shape), xp.zeros(self.shape)
         for axis in range(grid.ndim):
-            jump = np.moveaxis(np.diff(grid, axis=axis), axis, 0)
-            u, d = np.moveaxis(up, axis, 0), np.moveaxis(down, axis, 0)
+            jump = xp.moveaxis(xp.diff(grid, axis=axis), axis, 0)
+            u, d = xp.moveaxis(up, axis, 0), xp.moveaxis(down, axis, 0)
             # a pixel moves away from a neighbour that is not beyond it, else towards it
-            u[:-1] += np.where(jump > 0, -1, 1)
-            u[1:] += np.where(jump < 0, -1, 1)
-            d[:-1] += np.where(jump < 0, -1, 1)
-            d[1:] += np.where(jump > 0, -1, 1)
+            u[:-1] += xp.where(jump > 0, -1, 1)
+            u[1:] += xp.where(jump < 0, -1, 1)
+            d[:-1] += xp.where(jump < 0, -1, 1)
+            d[1:] += xp.where(jump > 0, -1, 1)
         return self.weight * up.ravel(), self.weight * down.ravel()
 
     def change(self, index: list[int], j: int, step: int) -> float:

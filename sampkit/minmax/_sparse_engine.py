@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit._array import on_host
 from sampkit.minmax._dense import KICKED, Options
+from sampkit.minmax._device_sparse import DeviceCSC
 from sampkit.minmax._incumbent import Incumbents
+from sampkit.minmax._jacobi import JacobiDescent
 from sampkit.minmax._polish import Counters
 from sampkit.minmax._problem import Problem
 from sampkit.minmax._sparse import SparseDescent
@@ -59,16 +62,7 @@ class SparseEngine:
     def _descend(self, target: int, index: Array, schedule: Sequence[int], until: float) -> None:
         """Lower the potentials one after the other; where each ends is offered."""
         watch, rows = self.incumbents.watch, self.problem.rows
-        one = self.problem.of_targets(slice(target, target + 1))
-        state = SparseDescent(
-            one.A,
-            one.residual(one.levels.value(index[None]))[0],
-            index,
-            one.levels.values[0],
-            frozen=None if one.frozen is None else one.frozen[0],
-            violation=None if rows.plain else self._violation,
-            deadline=perf_counter() + until - watch.seconds,
-        )
+        state = self._state(target, index, perf_counter() + until - watch.seconds)
         try:
             for p in schedule:
                 worst = state.worst
@@ -76,12 +70,33 @@ class SparseEngine:
                     break
                 state.descend(p, worst, on_sweep=lambda _: watch())
                 state.residual[:] = rows.centred(state.residual)
-                self.incumbents.offer(target, state.index.copy())
+                self.incumbents.offer(target, on_host(state.index).copy())
         finally:
             self.counters.rounds += state.n_sweeps
             self.counters.accepted += state.n_accepted
             self.counters.verified += state.n_verified
-            self.incumbents.offer(target, state.index.copy())
+            self.incumbents.offer(target, on_host(state.index).copy())
+
+    def _state(self, target: int, index: Array, deadline: float) -> SparseDescent | JacobiDescent:
+        one, rows = self.problem.of_targets(slice(target, target + 1)), self.problem.rows
+        xp, levels = one.xp, one.levels.values[0]
+        residual = one.residual(one.levels.value(index[None]))[0]
+        frozen = None if one.frozen is None else one.frozen[0]
+        if isinstance(one.A, DeviceCSC):
+            return JacobiDescent(
+                xp,
+                one.A,
+                residual,
+                xp.asarray(index),
+                levels,
+                frozen=None if frozen is None else xp.asarray(frozen),
+                bounds=None if rows.plain else (rows.high, -rows.low),
+                deadline=deadline,
+            )
+        violation = None if rows.plain else self._violation
+        return SparseDescent(
+            one.A, residual, index, levels, frozen=frozen, violation=violation, deadline=deadline
+        )
 
     def _violation(self, residual: Array, at: Any) -> Array:
         return np.maximum(self.problem.rows.at(at).violation(residual), 0.0)

@@ -89,6 +89,7 @@ def run_kernels(module: ModuleType, stand_in: ModuleType, folder: Path, compiler
     module.cuda.runtime = SimpleNamespace(
         CUDA_R_16BF=14, CUDA_R_32F=0, memGetInfo=lambda: (1 << 30, 1 << 31)
     )
+    module.cuda.Device = lambda: SimpleNamespace(synchronize=lambda: None)
     module.cuda.device = SimpleNamespace(get_cublas_handle=lambda: 1)
     module.cuda.cublas = SimpleNamespace(
         gemmEx=gemm_ex,

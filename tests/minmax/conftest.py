@@ -68,23 +68,40 @@ def kernels_on_host(a_device: Callable[..., ModuleType]) -> ModuleType:
     return a_device(kernels=True, strict=True)
 
 
-@pytest.fixture(params=["twins", "kernels", pytest.param("gpu", marks=pytest.mark.gpu)])
+def real_device() -> ModuleType | None:
+    """CuPy, if it finds a GPU."""
+    try:
+        import cupy
+
+        return cupy if cupy.cuda.runtime.getDeviceCount() else None
+    except Exception:  # no CuPy, no driver, no device: each has errors of its own
+        return None
+
+
+REAL = [pytest.param("gpu", marks=pytest.mark.gpu)] if real_device() else []
+
+
+@pytest.fixture(params=["twins", "kernels", *REAL])
 def cupy(request: pytest.FixtureRequest) -> ModuleType:
     """CuPy: played by a stand-in with the NumPy twins or the kernels, and the real one on a GPU."""
     if request.param == "gpu":
-        return request.getfixturevalue("gpu")
+        return real_device()
     make = request.getfixturevalue("a_device")
     return make(kernels=request.param == "kernels", strict=False)
 
 
-@pytest.fixture
-def gpu() -> ModuleType:
-    """The real CuPy, if it finds a device."""
-    module = pytest.importorskip("cupy", exc_type=ImportError)
-    try:
-        devices = module.cuda.runtime.getDeviceCount()
-    except Exception as error:  # no driver, or one too old: each has errors of its own
-        pytest.skip(f"CuPy finds no device: {error}")
-    if not devices:
-        pytest.skip("CuPy finds no device")
-    return module
+@pytest.fixture(params=["kernels", *REAL])
+def cuda(request: pytest.FixtureRequest) -> ModuleType:
+    """CuPy whose CUDA kernels run: on the host, where no value may be looked at, or on a GPU."""
+    if request.param == "gpu":
+        return real_device()
+    return request.getfixturevalue("kernels_on_host")
+
+
+@pytest.fixture(params=["twins", "kernels", *REAL])
+def device(request: pytest.FixtureRequest) -> ModuleType:
+    """As `cupy`, but no value may be looked at without a copy that is asked for."""
+    if request.param == "gpu":
+        return real_device()
+    make = request.getfixturevalue("a_device")
+    return make(kernels=request.param == "kernels", strict=True)

@@ -1,13 +1,14 @@
 /* Enough of CUDA to run a kernel on the host: one block after the other, the threads of a block as
  * fibers that take turns at __syncthreads. Goes before the kernel's source; the launcher after it. */
 #include <cstring>
+#include <memory>
 #include <ucontext.h>
 #include <utility>
 #include <vector>
 
 #define __global__
 #define __device__
-#define __shared__ static
+#define __shared__ static __attribute__((section("shared_memory")))
 #define __align__(bytes) alignas(bytes)
 #define __launch_bounds__(threads)
 #define NONE_IN_WARP(alive) (!(alive))
@@ -15,9 +16,11 @@
 struct Index { unsigned x, y, z; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 
+static const size_t STACK = 64 * 1024;
+
 struct Fiber {
     ucontext_t context;
-    std::vector<char> stack;
+    std::unique_ptr<char[]> stack;
     Index index;
     bool done;
 };
@@ -50,19 +53,27 @@ static void start()
     current->done = true;
 }
 
+extern char __start_shared_memory[] __attribute__((weak)), __stop_shared_memory[] __attribute__((weak));
+
 static void run_block()
 {
+    /* NaN: what a block reads it has to have written */
+    if (__start_shared_memory)
+        std::memset(__start_shared_memory, 0xff, __stop_shared_memory - __start_shared_memory);
     for (Fiber &fiber : fibers) {
         getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = STACK;
         fiber.context.uc_link = &scheduler;
         fiber.done = false;
         makecontext(&fiber.context, start, 0);
     }
-    for (bool waiting = true; waiting;) {
+    /* now the first thread first, now the last: what needs a barrier and has none shows */
+    bool waiting = true;
+    for (unsigned turn = blockIdx.x; waiting; ++turn) {
         waiting = false;
-        for (Fiber &fiber : fibers) {
+        for (size_t i = 0; i < fibers.size(); ++i) {
+            Fiber &fiber = fibers[turn % 2 ? fibers.size() - 1 - i : i];
             if (fiber.done)
                 continue;
             current = &fiber;
@@ -79,10 +90,11 @@ static void run_grid(Index grid, Index block, void (*kernel)(void **), void **ar
     arguments = args;
     gridDim = grid;
     blockDim = block;
-    fibers.assign(block.x * block.y, Fiber());
+    fibers.resize(block.x * block.y);
     for (unsigned i = 0; i < fibers.size(); ++i) {
-        fibers[i].stack.resize(64 * 1024);
         fibers[i].index = Index{i % block.x, i / block.x, 0};
+        if (!fibers[i].stack)
+            fibers[i].stack.reset(new char[STACK]);
     }
     for (unsigned z = 0; z < grid.z; ++z)
         for (unsigned y = 0; y < grid.y; ++y)

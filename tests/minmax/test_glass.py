@@ -71,12 +71,11 @@ def test_the_descent_never_waits_but_once_a_pass(glass, grid, kind):
 
 @pytest.mark.parametrize("screen_dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("kind", ["two-sided", "one-sided"])
-def test_the_descent_on_the_kernels(kernels_on_host, kind, screen_dtype):
-    xp = kernels_on_host
+def test_the_descent_on_the_kernels(cuda, kind, screen_dtype):
     A, B = data()
     rows = rows_of(kind, len(A))
     _, value, _ = descend(np, A, B, EVEN, rows)
-    found, D_value, counters = descend(xp, A, B, EVEN, rows, screen_dtype=screen_dtype)
+    found, D_value, counters = descend(cuda, A, B, EVEN, rows, screen_dtype=screen_dtype)
     assert counters.transfers < 100
     x = EVEN[found.get()]
     residual = x @ A.T.astype(float) - B
@@ -87,7 +86,7 @@ def test_the_descent_on_the_kernels(kernels_on_host, kind, screen_dtype):
     assert D_value.get().mean() < 1.1 * value.mean()
 
 
-def test_a_descent_gives_the_same_twice(kernels_on_host):
+def test_a_descent_gives_the_same_twice(cuda):
     A, B = data()
-    first, second = (descend(kernels_on_host, A, B, EVEN, Rows())[0].get() for _ in range(2))
+    first, second = (descend(cuda, A, B, EVEN, Rows())[0].get() for _ in range(2))
     assert_array_equal(first, second)

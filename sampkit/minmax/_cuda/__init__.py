@@ -37,7 +37,7 @@ def options(
     """What the compiler is told for one variant of a source."""
     named = {"VEC": vec, "SCREEN16": int(screen16), "BOUNDED": int(bounded), "THREADS": THREADS}
     defined = [f"-DREAL={real}", *(f"-D{name}={value}" for name, value in named.items())]
-    return ("--std=c++14", "--fmad=false", *defined)
+    return ("--std=c++17", "--fmad=false", *defined)
 
 
 @functools.cache

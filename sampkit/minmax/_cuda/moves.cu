@@ -30,6 +30,7 @@ __device__ inline Power keep(REAL x) { return x; }
 struct Totals {
     double sum[THREADS];
     REAL largest[THREADS];
+    bool last; /* whether this block is the last one of its state */
 };
 
 __device__ inline void add_up(Totals &totals, double sum, REAL largest)
@@ -92,7 +93,6 @@ __device__ inline void deliver(
     Totals &totals, double sum, REAL largest, int b, int chunk, int chunks,
     double *part_sum, REAL *part_largest, unsigned *arrived, REAL *phi, REAL *top)
 {
-    __shared__ bool last;
     double *sums = part_sum + (long long)b * chunks;
     REAL *maxima = part_largest + (long long)b * chunks;
     add_up(totals, sum, largest);
@@ -100,10 +100,10 @@ __device__ inline void deliver(
         sums[chunk] = totals.sum[0];
         maxima[chunk] = totals.largest[0];
         __threadfence();
-        last = atomicInc(arrived + b, chunks - 1) == chunks - 1;
+        totals.last = atomicInc(arrived + b, chunks - 1) == chunks - 1;
     }
     __syncthreads();
-    if (!last)
+    if (!totals.last)
         return;
     __threadfence();
     sum = 0;

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit._chunks import chunks
-from sampkit.minmax._gram import inverse_factor
+from sampkit.minmax._gram import inverse_factor, rounded_in_turn
 
 from ._grids import Codes, Grid
 
@@ -84,24 +84,16 @@ def gptq(
     """
     order = gram.order(act_order)
     U = gram.inverse_factor(order)
-    work = np.array(W.T[order], dtype=np.float64)  # row j: the weights of one input
-    codes = np.empty(work.shape, dtype=np.uint8)
-    for block in chunks(len(order), BLOCK):
-        errors = np.empty((block.stop - block.start, work.shape[1]))
-        for i in range(block.start, block.stop):
-            j = int(order[i])
-            code = grid.nearest(work[i], j)
-            error = (work[i] - grid.value(code, j)) / U[i, i]
-            if kept is not None:
-                error[kept[:, j]] = 0.0
-            if gram.dead[j]:
-                error[:] = 0.0
-            codes[i], errors[i - block.start] = code, error
-            work[i + 1 : block.stop] -= U[i, i + 1 : block.stop, None] * error
-        work[block.stop :] -= U[block, block.stop :].T @ errors
-    result = np.empty((W.shape[0], W.shape[1]), dtype=np.uint8)
-    result[:, order] = codes.T
-    return result if kept is None else np.where(kept, 0, result).astype(np.uint8)
+
+    def nearest(values: Floats, j: int) -> tuple[Codes, Floats]:
+        code = grid.nearest(values, j)
+        return code, grid.value(code, j)
+
+    exempt = np.broadcast_to(gram.dead, W.shape)
+    if kept is not None:
+        exempt = exempt | kept
+    codes = rounded_in_turn(U, order, W, nearest, exempt if exempt.any() else None)
+    return codes if kept is None else np.where(kept, 0, codes).astype(np.uint8)
 
 
 def coordinate_descent(
