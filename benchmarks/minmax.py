@@ -232,7 +232,8 @@ def _descent(m: int, n: int, states: int) -> Any:
     w = rng.uniform(-1, 1, (states, n))
     B = (w @ A.T).astype(np.float32)
     steps = steps_on(np, levels, None, np.zeros(states, dtype=int), np.float32)
-    index = levels.nearest(w).astype(np.int32)
+    # a random index: no state is finished within the ten passes
+    index = rng.integers(0, 8, (states, n), dtype=np.int32)
 
     def residual(of_states: Any, which: Any) -> Any:
         return levels.value(of_states.astype(int)).astype(np.float32) @ columns.AT - B[which]

@@ -16,7 +16,7 @@ from sampkit._array import on_host
 from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax._batch_polish import BatchPolish
 from sampkit.minmax._descend import Columns, Descent
-from sampkit.minmax._gram import successive_rounding
+from sampkit.minmax._gram import gram_of, successive_rounding
 from sampkit.minmax._incumbent import Incumbents
 from sampkit.minmax._kernels import has_kernels, memory_budget
 from sampkit.minmax._polish import Counters, polish, steps_of
@@ -74,9 +74,7 @@ class DenseEngine:
         self.dtype: Any = np.dtype(options.dtype)
         # a power of two: nothing is rounded, and squares stay within the range of float32
         self._scale = 2.0 ** -np.ceil(np.log2(problem.largest or 1.0))
-        self.columns = Columns.of(
-            self.xp, problem.A * problem.A.dtype.type(self._scale), self.dtype, options.screen_dtype
-        )
+        self.columns = Columns.of(self.xp, problem.A, self.dtype, options.screen_dtype, self._scale)
         self.rows = problem.rows.scaled(self._scale).as_type(self.dtype)
         self._levels = problem.levels
         self._elite: list[list[tuple[float, Array]]] = [[] for _ in range(problem.k)]
@@ -97,8 +95,7 @@ class DenseEngine:
         count = self.affordable()
         starts = [self._levels.nearest(start)[:, None]]
         if count > 2 and self.rows.free is None:
-            A = self.problem.A.astype(np.float64, copy=False)
-            gram = on_host(A.T @ A)
+            gram = on_host(gram_of(self.problem.A))
             frozen = self.problem.frozen
             if gram.trace() > 0:
                 rounded = successive_rounding(gram, start, self._levels, frozen=frozen)

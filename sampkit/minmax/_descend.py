@@ -43,9 +43,13 @@ class Columns:
     squared: Any
 
     @classmethod
-    def of(cls, xp: Any, A: Any, dtype: Any, screen_dtype: Any = None) -> Columns:
-        """Copy A (m, n)."""
-        AT = xp.ascontiguousarray(A.T, dtype=dtype)
+    def of(
+        cls, xp: Any, A: Any, dtype: Any, screen_dtype: Any = None, scale: float = 1.0
+    ) -> Columns:
+        """Copy A (m, n) times a number."""
+        AT = xp.array(A.T, dtype=dtype, order="C")
+        if scale != 1:
+            AT *= AT.dtype.type(scale)
         probe = batch(xp, AT[:1, :1], screen_dtype=screen_dtype)
         return cls(AT, screen_matrix(xp, probe, AT), screen_matrix(xp, probe, AT * AT))
 

@@ -53,8 +53,14 @@ def minmax_exact(
         integer variable each, others one binary variable for every level.
     start : array-like of shape (n,), optional
         Values of frozen variables; an answer to fall back on if time is too short for any.
-    row_weight, tolerance, side, frozen
-        As for `minmax_search`.
+    row_weight : float or array-like of shape (m,), optional
+        Weights > 0.
+    tolerance : float or array-like of shape (m,), optional
+        How far a row may be off without hurting, >= 0.
+    side : {"both", "upper", "lower"}, default="both"
+        Which residuals hurt.
+    frozen : array-like of bool of shape (n,), optional
+        Variables that keep their value of `start`.
     time_limit : float or None, default=60.0
         Seconds.
 
@@ -119,7 +125,9 @@ def minmax_lower_bound(A: Any, b: Any, levels: Any, *, method: str = "lp") -> An
     Parameters
     ----------
     A : array-like or SciPy sparse matrix of shape (m, n)
+        One requirement a row.
     b : array-like of shape (m,) or (m, k)
+        Right-hand sides.
     levels : array-like of shape (L,), (n, L) or (k, n, L), or list of n array-likes
         As for `minmax_search`.
     method : {"lp", "dual", "l2"}, default="lp"

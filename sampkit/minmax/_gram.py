@@ -9,11 +9,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
 
+from sampkit._array import namespace
+from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax._levels import Levels
+from sampkit.minmax._problem import COPY_BYTES
 
 Array = npt.NDArray[Any]
 
 _BLOCK = 128  # columns whose updates of the rest are made together
+
+
+def gram_of(A: Any) -> Any:
+    """A'A in float64, for an array of any namespace, without a copy of A in float64."""
+    xp = namespace(A)
+    m, n = A.shape
+    gram = xp.zeros((n, n))
+    for at in chunks(m, rows_per_chunk(8 * n, COPY_BYTES)):
+        part = A[at].astype(np.float64, copy=False)
+        gram += part.T @ part
+    return gram
 
 
 def inverse_factor(H: Array) -> Array:

@@ -26,11 +26,17 @@ def max_violation(
     Parameters
     ----------
     A : array-like, SciPy sparse matrix or CuPy array of shape (m, n)
+        One requirement a row.
     x : array-like of shape (n,) or (k, n)
         Values; for several targets one row each.
     b : array-like of shape (m,) or (m, k)
-    row_weight, tolerance, side
-        As for `minmax_search`.
+        Right-hand sides.
+    row_weight : float or array-like of shape (m,), optional
+        Weights w > 0.
+    tolerance : float or array-like of shape (m,), optional
+        Tolerances h >= 0.
+    side : {"both", "upper", "lower"}, default="both"
+        Which residuals hurt.
 
     Returns
     -------
@@ -68,6 +74,7 @@ def improving_intervals(A: Any, r: Any, t: float | None = None) -> tuple[Any, An
     Parameters
     ----------
     A : array-like, SciPy sparse matrix or CuPy array of shape (m, n)
+        One requirement a row.
     r : array-like of shape (m,)
         Residuals.
     t : float, optional
@@ -123,6 +130,7 @@ def move_table(A: Any, r: Any, deltas: Any) -> Any:
     Parameters
     ----------
     A : array-like, SciPy sparse matrix or CuPy array of shape (m, n)
+        One requirement a row.
     r : array-like of shape (m,)
         Residuals.
     deltas : array-like of shape (D,) or (n, D)

@@ -17,6 +17,7 @@ from sampkit.minmax._device_sparse import DeviceCSC
 from sampkit.minmax._levels import Levels, as_levels
 from sampkit.minmax._rows import Rows
 
+COPY_BYTES = 4 * 1024 * 1024  # of A in float64, at a time
 SIDES = ("both", "upper", "lower")
 
 
@@ -82,7 +83,7 @@ class Problem:
             product = x @ self.A.T
         else:
             product = xp.empty((len(x), self.m))
-            for at in chunks(self.m, rows_per_chunk(8 * self.n)):
+            for at in chunks(self.m, rows_per_chunk(8 * self.n, COPY_BYTES)):
                 product[:, at] = x @ self.A[at].astype(np.float64).T
         return self.rows.centred(product - self.B)
 

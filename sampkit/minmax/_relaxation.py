@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sampkit._array import on_host
+from sampkit._array import namespace, on_host
+from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax._device_sparse import DeviceCSC, least_squares_of
+from sampkit.minmax._gram import gram_of
 from sampkit.minmax._levels import Levels
-from sampkit.minmax._problem import Problem
+from sampkit.minmax._problem import COPY_BYTES, Problem
 
 Array = npt.NDArray[Any]
 
@@ -115,12 +117,22 @@ def least_squares(problem: Problem) -> Any:
 
         moved = np.stack([lsmr(A, row, damp=1e-6, maxiter=100)[0] for row in goal])
     else:
-        A = A.astype(np.float64, copy=False)
-        gram = A.T @ A
+        gram = gram_of(A)
         n = problem.n
         gram[xp.arange(n), xp.arange(n)] += 1e-10 * float(xp.trace(gram)) / n + 1e-300
-        moved = xp.linalg.solve(gram, (goal @ A).T).T
+        moved = xp.linalg.solve(gram, _times(goal, A).T).T
     return xp.clip(middle + moved, low, high)
+
+
+def _times(goal: Any, A: Any) -> Any:
+    """Goal A in float64, without a copy of A."""
+    if A.dtype == np.float64:
+        return goal @ A
+    xp = namespace(A)
+    product = xp.zeros((len(goal), A.shape[1]))
+    for at in chunks(A.shape[0], rows_per_chunk(8 * A.shape[1], COPY_BYTES)):
+        product += goal[:, at] @ A[at].astype(np.float64)
+    return product
 
 
 def linear_programme(box: Box, start: Array | None = None) -> tuple[Array, float]:

@@ -14,7 +14,7 @@ class MinMaxResult:
 
     Shapes are for one target; for k targets those with a k in brackets.
 
-    Attributes
+    Parameters
     ----------
     x : array of shape (n,) [(k, n)]
         Values, each one of its levels (a frozen variable keeps the value of the start).
