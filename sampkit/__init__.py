@@ -19,6 +19,7 @@ _SUBMODULES = (
     "diffusion",
     "diversity",
     "metrics",
+    "minmax",
     "neighbors",
     "over_sampling",
     "privacy",
