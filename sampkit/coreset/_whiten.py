@@ -35,7 +35,8 @@ def row_space_basis(
     rows: Rows, *, ridge: float = 0.0, method: str = "auto", rtol: float | None = None
 ) -> Basis:
     """The ladder: B with ``Bᵀ(AᵀA + ridge I)B = I``."""
-    gram = rows.gram()
+    with np.errstate(over="ignore", invalid="ignore"):  # seen, and answered, right below
+        gram = rows.gram()
     diagonal = gram.diagonal()
     if not (np.isfinite(gram).all() and diagonal.min() > TINY and diagonal.max() < HUGE):
         scaled = _rescaled(rows, diagonal)
