@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from sampkit.coreset._factor import RowSpaceFactor
 from sampkit.coreset._leverage import leverage_scores
+from sampkit.coreset._lewis import lewis_weights
 
-__all__ = ["RowSpaceFactor", "leverage_scores"]
+__all__ = ["RowSpaceFactor", "leverage_scores", "lewis_weights"]
