@@ -5,5 +5,12 @@ from __future__ import annotations
 from sampkit.coreset._factor import RowSpaceFactor
 from sampkit.coreset._leverage import leverage_scores
 from sampkit.coreset._lewis import lewis_weights
+from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
 
-__all__ = ["RowSpaceFactor", "leverage_scores", "lewis_weights"]
+__all__ = [
+    "RowSpaceFactor",
+    "leverage_scores",
+    "lewis_weights",
+    "lp_sensitivities",
+    "total_lp_sensitivity",
+]
