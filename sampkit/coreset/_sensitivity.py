@@ -29,7 +29,7 @@ from sampkit.coreset._leverage import like_input, row_scores, wide_triangular
 from sampkit.coreset._lewis import lewis_of_rows
 from sampkit.coreset._products import RowProducts
 from sampkit.coreset._spatial_order import spatial_order
-from sampkit.coreset._whiten import row_space_basis
+from sampkit.coreset._whiten import basis_of, row_space_basis
 
 Vector = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -133,9 +133,7 @@ def lp_sensitivities(
     source = rows_of(X, sample_weight=sample_weight, p=p, fit_intercept=fit_intercept)
     size = _coreset_size(coreset_size, source)
     wanted = _wanted(rows, source.n)
-    if method == "auto":
-        cheap = source.n * len(wanted) * float(source.d) ** 2 <= EXACT_UP_TO
-        method = "exact" if cheap or return_bounds or p == 2.0 else "compressed"
+    method = "exact" if return_bounds else _resolved(method, source, len(wanted), p)
     bounds = sensitivities_of_rows(
         source, p, wanted, method=method, tol=tol, max_iter=max_iter, coreset_size=size,
         rng=check_generator(random_state),
@@ -187,6 +185,30 @@ def sensitivities_of_rows(
     return _compressed(rows, p, wanted, tol, max_iter, coreset_size, rng)
 
 
+def row_sensitivities(
+    rows: Rows, p: float, *, method: str, tol: float, rng: np.random.Generator
+) -> Vector:
+    """Sensitivities of all rows of any kind, without bounds."""
+    bounds = sensitivities_of_rows(
+        rows,
+        p,
+        np.arange(rows.n),
+        method=_resolved(method, rows, rows.n, p),
+        tol=tol,
+        max_iter=100,
+        coreset_size=ROWS_PER_COLUMN * rows.d,
+        rng=rng,
+    )
+    return np.sqrt(bounds[0] * bounds[1])
+
+
+def _resolved(method: str, rows: Rows, n_wanted: int, p: float) -> str:
+    if method != "auto":
+        return method
+    cheap = rows.n * n_wanted * float(rows.d) ** 2 <= EXACT_UP_TO
+    return "exact" if cheap or p == 2.0 else "compressed"
+
+
 def _dense_of(rows: Rows) -> Vector:
     if hasattr(rows, "xp"):
         raise TypeError(
@@ -205,7 +227,7 @@ def _compressed(
     candidates = np.flatnonzero(q > 0)
     order = None
     if (q[candidates] < 1).any():
-        whitened = row_space_basis(rows).apply(_taken(rows, candidates))
+        whitened = basis_of(rows).apply(_taken(rows, candidates))
         order = spatial_order(whitened, q[candidates])
     drawn, factor = sample_rows(q[candidates], order=order, random_state=rng)
     chosen = candidates[drawn]
