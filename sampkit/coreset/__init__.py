@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._factor import RowSpaceFactor
+from sampkit.coreset._inclusion import inclusion_probabilities
 from sampkit.coreset._leverage import leverage_scores
+from sampkit.coreset._lp_regression import lp_regression
+from sampkit.coreset._lp_regressor import LpRegressor
+from sampkit.coreset._spatial_order import spatial_order
 
-__all__ = ["RowSpaceFactor", "leverage_scores"]
+__all__ = [
+    "LpRegressor",
+    "RowSpaceFactor",
+    "inclusion_probabilities",
+    "leverage_scores",
+    "lp_regression",
+    "sample_rows",
+    "spatial_order",
+]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
+from sampkit.coreset._input import rows_of
 
 __all__ = ["spatial_order"]
 
@@ -26,7 +27,7 @@ def spatial_order(
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix, data frame} of shape (n, d)
+    X : {array-like, sparse matrix, data frame, dask collection} of shape (n, d)
         Rows, used as given: pass whitened rows (`RowSpaceFactor.whiten`), on which Euclidean
         distance is what all linear models see.
     q : array-like of shape (n,) or None, default=None
@@ -94,18 +95,9 @@ def _masses(q: npt.ArrayLike | None, n: int) -> Vector:
 
 def _directions(X: Any, fold_signs: bool) -> npt.NDArray[np.float32]:
     """Unit rows in single precision: enough to compare directions by."""
-    if not sp.issparse(X):
-        X = np.asarray(X)
-        if X.dtype.kind not in "biuf":
-            X = X.astype(np.float64)
-    else:
-        X = X.tocsr()
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"X must be two-dimensional and not empty, got shape {X.shape}.")
-    out = np.empty(X.shape, dtype=np.float32)
-    for part in chunks(X.shape[0], rows_per_chunk(8 * X.shape[1], WORK_BYTES // 4)):
-        block = X[part].toarray() if sp.issparse(X) else X[part]
-        block = np.asarray(block, dtype=np.float64)
+    rows = rows_of(X)
+    out = np.empty((rows.n, rows.d), dtype=np.float32)
+    for part, block in rows.blocks(rows_per_chunk(8 * rows.d, WORK_BYTES // 4), np.float64):
         low, high = block.min(axis=1), block.max(axis=1)
         size = np.maximum(high, -low)
         if not np.isfinite(size).all():
