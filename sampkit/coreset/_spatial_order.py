@@ -59,14 +59,14 @@ def spatial_order(
     References
     ----------
     A. Shimizu, X. Cheng, C. Musco, J. Weare, "Improved Active Learning via Dependent Leverage
-    Score Sampling", ICLR 2024, arXiv:2310.04966, section 2 (the coordinate-wise tree).
+    Score Sampling", ICLR 2024, arXiv:2310.04966.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sampkit.coreset import spatial_order
     >>> spatial_order(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.1], [0.1, -1.0]])).tolist()
-    [1, 3, 0, 2]
+    [3, 1, 2, 0]
     """
     if not (isinstance(mass, (int, float, np.number)) and 0 < mass < np.inf):
         raise ValueError(f"mass must be a finite number > 0, got {mass!r}.")
