@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import assert_all_finite
 
-from sampkit._chunks import CACHE_BYTES, chunks, rows_per_chunk
+from sampkit._chunks import chunks
 from sampkit.coreset._basis import Basis
 from sampkit.coreset._mapped_file import releaser
 from sampkit.coreset._tsqr import stacked_triangular
@@ -155,6 +155,13 @@ class DenseRows(Rows):
             return self.X.T @ self.X  # one symmetric rank-n update
         return super().gram(weight, basis)
 
+    def single_precision_gram(self) -> Vector:
+        """Gram matrix of float32 rows, products in float32, blocks of them summed in float64."""
+        total = np.zeros((self.d, self.d))
+        for _, block in self.blocks(SCORE_BLOCK):
+            total += block.T @ block
+        return total
+
     def reweighted_gram(self, basis: Basis, weight_of: Callable[[slice, Vector], Vector]) -> Vector:
         total = np.zeros((self.d, self.d))
         for at, block in self.blocks(SCORE_BLOCK, np.float64):
@@ -188,8 +195,3 @@ class MappedRows(Rows):
         for at, block in self.blocks(SCORE_BLOCK):
             out[at] = basis.squared_norms(block)
         return out
-
-
-def block_rows(row_bytes: int) -> int:
-    """Rows of a block that a core's cache holds."""
-    return rows_per_chunk(row_bytes, CACHE_BYTES)

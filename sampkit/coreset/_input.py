@@ -65,9 +65,8 @@ def rows_of_container(
     if isinstance(container, Dense) and container.X.dtype.kind in "fiub":
         return DenseRows(container.X, put_on)  # cast, and checked, block by block
     matrix = container.matrix()
-    return (
-        DenseRows(matrix, put_on) if isinstance(matrix, np.ndarray) else sparse_rows(matrix, put_on)
-    )
+    kind = DenseRows if isinstance(matrix, np.ndarray) else sparse_rows
+    return kind(matrix, put_on)  # a frame of sparse columns gives CSR
 
 
 def checked_weight(sample_weight: Any, n: int) -> Vector | None:

@@ -200,7 +200,7 @@ def _spectral_scores(
     if method == "svd":
         left, s, _ = np.linalg.svd(rows.dense() * unit, full_matrices=False)
     else:
-        _, s, left_t = np.linalg.svd(_wide_triangular(rows), full_matrices=False)
+        _, s, left_t = np.linalg.svd(wide_triangular(rows), full_matrices=False)
         left = left_t.T
     share = (s > (default_rtol(rows) if rtol is None else rtol) * s.max(initial=0.0)).astype(float)
     lam = tail_ridge(s, rank or 1) if ridge == "tail" else float(ridge)
@@ -213,7 +213,7 @@ def _spectral_scores(
     return np.minimum(left**2 @ share, 1.0)
 
 
-def _wide_triangular(rows: Rows) -> Vector:
+def wide_triangular(rows: Rows) -> Vector:
     """R (n, n) with ``RᵀR = A Aᵀ``, by QR of the transposed rows."""
     if not isinstance(rows, SparseRows):
         return triangular_of(rows.dense().T)
