@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sampkit.coreset._distortion import subspace_distortion
 from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._factor import RowSpaceFactor
 from sampkit.coreset._inclusion import inclusion_probabilities
@@ -20,4 +21,5 @@ __all__ = [
     "lp_regression",
     "sample_rows",
     "spatial_order",
+    "subspace_distortion",
 ]
