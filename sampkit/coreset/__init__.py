@@ -10,10 +10,12 @@ from sampkit.coreset._leverage import leverage_scores
 from sampkit.coreset._lewis import lewis_weights
 from sampkit.coreset._lp_regression import lp_regression
 from sampkit.coreset._lp_regressor import LpRegressor
+from sampkit.coreset._nystroem import RidgeLeverageNystroem
 from sampkit.coreset._spatial_order import spatial_order
 
 __all__ = [
     "LpRegressor",
+    "RidgeLeverageNystroem",
     "RowSpaceFactor",
     "inclusion_probabilities",
     "leverage_scores",

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
 from sampkit.coreset._input import rows_of
 
-__all__ = ["spatial_order"]
+__all__ = ["kd_order", "spatial_order"]
 
 Vector = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -72,10 +72,15 @@ def spatial_order(
         raise ValueError(f"mass must be a finite number > 0, got {mass!r}.")
     directions = _directions(X, fold_signs)
     weight = _masses(q, directions.shape[0])
+    return kd_order(directions, weight, float(mass))
+
+
+def kd_order(points: npt.NDArray[np.float32], weight: Vector, mass: float) -> Rows:
+    """`spatial_order` of points with coordinates from -1 to 1, used as they are."""
     has_mass = weight > 0
     order = np.flatnonzero(has_mass)
     if order.size > 1:
-        _split_all(directions, weight, order, float(mass))
+        _split_all(points, weight, order, mass)
     return np.concatenate([order, np.flatnonzero(~has_mass)])
 
 
@@ -118,9 +123,7 @@ class _Cells(NamedTuple):
     size: Rows  # rows of each cell
 
 
-def _split_all(
-    directions: npt.NDArray[np.float32], weight: Vector, order: Rows, mass: float
-) -> None:
+def _split_all(points: npt.NDArray[np.float32], weight: Vector, order: Rows, mass: float) -> None:
     """Sort `order` in place, level by level."""
     cells = _Cells(np.arange(order.size), np.array([order.size]))
     while True:
@@ -135,21 +138,21 @@ def _split_all(
             start = np.cumsum(cells.size) - cells.size
         if not cells.size.size:
             return
-        axis = _widest(directions, weight, rows, cells.size)
+        axis = _widest(points, weight, rows, cells.size)
         cell_of = np.repeat(np.arange(cells.size.size), cells.size)
-        rows = rows[_sorted_in_cells(directions[rows, axis[cell_of]], cell_of)]
+        rows = rows[_sorted_in_cells(points[rows, axis[cell_of]], cell_of)]
         order[cells.position] = rows
         first = _first_half(weight[rows], cells.size, start, held)
         cells = _Cells(cells.position, np.column_stack([first, cells.size - first]).ravel())
 
 
-def _widest(directions: npt.NDArray[np.float32], weight: Vector, rows: Rows, size: Rows) -> Rows:
+def _widest(points: npt.NDArray[np.float32], weight: Vector, rows: Rows, size: Rows) -> Rows:
     """The coordinate of largest weighted variance in each cell.
 
     Sums over cells are products with a sparse indicator, made block by block: a block of rows,
     and its squares, stay in cache.
     """
-    d = directions.shape[1]
+    d = points.shape[1]
     end = np.cumsum(size)
     mean, square = np.zeros((size.size, d)), np.zeros((size.size, d))
     held = np.zeros(size.size)
@@ -158,7 +161,7 @@ def _widest(directions: npt.NDArray[np.float32], weight: Vector, rows: Rows, siz
         low = int(np.searchsorted(end, part.start, side="right"))
         high = int(np.searchsorted(end, stop, side="left")) + 1
         block_rows = rows[part]
-        block = directions.take(block_rows, axis=0).astype(np.float64)
+        block = points.take(block_rows, axis=0).astype(np.float64)
         w = weight[block_rows]
         bounds = np.concatenate([[part.start], np.minimum(end[low:high], stop)]) - part.start
         member = sp.csr_array((w, np.arange(w.size), bounds), shape=(high - low, w.size))
