@@ -64,7 +64,7 @@ def sample_rows(
     .. [1] J.-C. Deville and Y. Tille, "Unequal probability sampling without replacement through a
        splitting method", Biometrika 85(1), 1998.
     .. [2] A. Shimizu, X. Cheng, C. Musco, J. Weare, "Improved Active Learning via Dependent
-       Leverage Score Sampling", ICLR 2024, arXiv:2310.04966, algorithm 2.
+       Leverage Score Sampling", ICLR 2024, arXiv:2310.04966.
 
     Examples
     --------

@@ -170,6 +170,8 @@ class RowSampler(BaseSampler):
         self, table: Table, rng: np.random.Generator, sample_weight: Any = None
     ) -> Resampled:
         weight = checked_weight(sample_weight, table.n_rows)
+        if weight is not None and not weight.any():
+            raise ValueError("sample_weight must not be zero for all rows, got only zeros.")
         problem = self._problem(table, weight)
         score_rng, draw_rng, check_rng = child_generators(rng, 3)
         scores = self._scores(problem.rows, weight, score_rng)

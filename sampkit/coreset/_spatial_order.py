@@ -9,8 +9,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
+from sampkit.coreset._input import rows_of
 
-__all__ = ["spatial_order"]
+__all__ = ["kd_order", "spatial_order"]
 
 Vector = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -26,7 +27,7 @@ def spatial_order(
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix, data frame} of shape (n, d)
+    X : {array-like, sparse matrix, data frame, dask collection} of shape (n, d)
         Rows, used as given: pass whitened rows (`RowSpaceFactor.whiten`), on which Euclidean
         distance is what all linear models see.
     q : array-like of shape (n,) or None, default=None
@@ -58,23 +59,28 @@ def spatial_order(
     References
     ----------
     A. Shimizu, X. Cheng, C. Musco, J. Weare, "Improved Active Learning via Dependent Leverage
-    Score Sampling", ICLR 2024, arXiv:2310.04966, section 2 (the coordinate-wise tree).
+    Score Sampling", ICLR 2024, arXiv:2310.04966.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sampkit.coreset import spatial_order
     >>> spatial_order(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.1], [0.1, -1.0]])).tolist()
-    [1, 3, 0, 2]
+    [3, 1, 2, 0]
     """
     if not (isinstance(mass, (int, float, np.number)) and 0 < mass < np.inf):
         raise ValueError(f"mass must be a finite number > 0, got {mass!r}.")
     directions = _directions(X, fold_signs)
     weight = _masses(q, directions.shape[0])
+    return kd_order(directions, weight, float(mass))
+
+
+def kd_order(points: npt.NDArray[np.float32], weight: Vector, mass: float) -> Rows:
+    """`spatial_order` of points with coordinates from -1 to 1, used as they are."""
     has_mass = weight > 0
     order = np.flatnonzero(has_mass)
     if order.size > 1:
-        _split_all(directions, weight, order, float(mass))
+        _split_all(points, weight, order, mass)
     return np.concatenate([order, np.flatnonzero(~has_mass)])
 
 
@@ -94,18 +100,9 @@ def _masses(q: npt.ArrayLike | None, n: int) -> Vector:
 
 def _directions(X: Any, fold_signs: bool) -> npt.NDArray[np.float32]:
     """Unit rows in single precision: enough to compare directions by."""
-    if not sp.issparse(X):
-        X = np.asarray(X)
-        if X.dtype.kind not in "biuf":
-            X = X.astype(np.float64)
-    else:
-        X = X.tocsr()
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"X must be two-dimensional and not empty, got shape {X.shape}.")
-    out = np.empty(X.shape, dtype=np.float32)
-    for part in chunks(X.shape[0], rows_per_chunk(8 * X.shape[1], WORK_BYTES // 4)):
-        block = X[part].toarray() if sp.issparse(X) else X[part]
-        block = np.asarray(block, dtype=np.float64)
+    rows = rows_of(X)
+    out = np.empty((rows.n, rows.d), dtype=np.float32)
+    for part, block in rows.blocks(rows_per_chunk(8 * rows.d, WORK_BYTES // 4), np.float64):
         low, high = block.min(axis=1), block.max(axis=1)
         size = np.maximum(high, -low)
         if not np.isfinite(size).all():
@@ -126,9 +123,7 @@ class _Cells(NamedTuple):
     size: Rows  # rows of each cell
 
 
-def _split_all(
-    directions: npt.NDArray[np.float32], weight: Vector, order: Rows, mass: float
-) -> None:
+def _split_all(points: npt.NDArray[np.float32], weight: Vector, order: Rows, mass: float) -> None:
     """Sort `order` in place, level by level."""
     cells = _Cells(np.arange(order.size), np.array([order.size]))
     while True:
@@ -143,21 +138,21 @@ def _split_all(
             start = np.cumsum(cells.size) - cells.size
         if not cells.size.size:
             return
-        axis = _widest(directions, weight, rows, cells.size)
+        axis = _widest(points, weight, rows, cells.size)
         cell_of = np.repeat(np.arange(cells.size.size), cells.size)
-        rows = rows[_sorted_in_cells(directions[rows, axis[cell_of]], cell_of)]
+        rows = rows[_sorted_in_cells(points[rows, axis[cell_of]], cell_of)]
         order[cells.position] = rows
         first = _first_half(weight[rows], cells.size, start, held)
         cells = _Cells(cells.position, np.column_stack([first, cells.size - first]).ravel())
 
 
-def _widest(directions: npt.NDArray[np.float32], weight: Vector, rows: Rows, size: Rows) -> Rows:
+def _widest(points: npt.NDArray[np.float32], weight: Vector, rows: Rows, size: Rows) -> Rows:
     """The coordinate of largest weighted variance in each cell.
 
     Sums over cells are products with a sparse indicator, made block by block: a block of rows,
     and its squares, stay in cache.
     """
-    d = directions.shape[1]
+    d = points.shape[1]
     end = np.cumsum(size)
     mean, square = np.zeros((size.size, d)), np.zeros((size.size, d))
     held = np.zeros(size.size)
@@ -166,7 +161,7 @@ def _widest(directions: npt.NDArray[np.float32], weight: Vector, rows: Rows, siz
         low = int(np.searchsorted(end, part.start, side="right"))
         high = int(np.searchsorted(end, stop, side="left")) + 1
         block_rows = rows[part]
-        block = directions.take(block_rows, axis=0).astype(np.float64)
+        block = points.take(block_rows, axis=0).astype(np.float64)
         w = weight[block_rows]
         bounds = np.concatenate([[part.start], np.minimum(end[low:high], stop)]) - part.start
         member = sp.csr_array((w, np.arange(w.size), bounds), shape=(high - low, w.size))

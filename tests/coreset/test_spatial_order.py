@@ -93,8 +93,8 @@ def test_blocks_do_not_change_the_order(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"X": np.ones(3)}, "X must be two-dimensional and not empty"),
-        ({"X": np.ones((0, 3))}, "X must be two-dimensional and not empty"),
+        ({"X": np.ones(3)}, "Expected 2D array, got 1D array instead"),
+        ({"X": np.ones((0, 3))}, "Found array with 0 sample"),
         ({"X": [[1.0, np.nan], [0, 1]]}, "X must be finite"),
         ({"X": [[1.0, np.inf], [0, 1]]}, "X must be finite"),
         ({"q": [1.0]}, "q must have one entry for each of the 2 rows"),
