@@ -172,14 +172,14 @@ def _vertex_bounds(A: Vector, s: _State) -> tuple[Vector, Vector]:
         np.put_along_axis(sign, zero, inside[:, :-1], axis=1)
         guess = _State(s.a, sign, inside[:, -1].copy(), y, s.u, s.v)
         _project(A, guess)
-        high: Vector = np.where(guess.t > 0, 1.0 / guess.t, np.nan)
-        return np.asarray(low, dtype=np.float64), high
+        high = np.where(guess.t > 0, 1.0 / guess.t, np.nan)
+        return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
 def _solved_each(systems: Vector, right: Vector) -> Vector:
     """Solutions of square systems; NaN for residuals that hang on one another: no vertex."""
     try:
-        return np.linalg.solve(systems, right)[:, :, 0]
+        return np.asarray(np.linalg.solve(systems, right)[:, :, 0], dtype=np.float64)
     except np.linalg.LinAlgError:
         out = np.full(right.shape[:2], np.nan)
         for k, system in enumerate(systems):  # rare: an exactly singular system spoils its batch
