@@ -38,7 +38,7 @@ def test_distortion_against_rows(data):
     samplers = {
         "uniform": UniformRowSampler(),
         "lewis": LewisWeightSampler(p=1),
-    }  # two powers, one measure
+    }
     display = DistortionDisplay.from_samplers(samplers, X, y, sizes=[30, 120], p=1, n_draws=2)
     assert set(display.values) == {"uniform", "lewis"}
     assert display.values["lewis"].shape == (2, 2)
