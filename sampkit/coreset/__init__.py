@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from sampkit.coreset._distortion import subspace_distortion
-from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._factor import RowSpaceFactor
-from sampkit.coreset._inclusion import inclusion_probabilities
 from sampkit.coreset._leverage import leverage_scores
+from sampkit.coreset._leverage_sampler import LeverageScoreSampler
 from sampkit.coreset._lewis import lewis_weights
-from sampkit.coreset._lp_regression import lp_regression
-from sampkit.coreset._lp_regressor import LpRegressor
-from sampkit.coreset._nystroem import RidgeLeverageNystroem
-from sampkit.coreset._spatial_order import spatial_order
+from sampkit.coreset._lewis_sampler import LewisWeightSampler
+from sampkit.coreset._root_leverage_sampler import RootLeverageSampler
+from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
+from sampkit.coreset._sensitivity_sampler import LpSensitivitySampler
+from sampkit.coreset._uniform_sampler import UniformRowSampler
 
 __all__ = [
-    "LpRegressor",
-    "RidgeLeverageNystroem",
+    "LeverageScoreSampler",
+    "LewisWeightSampler",
+    "LpSensitivitySampler",
+    "RootLeverageSampler",
     "RowSpaceFactor",
-    "inclusion_probabilities",
+    "UniformRowSampler",
     "leverage_scores",
     "lewis_weights",
-    "lp_regression",
-    "sample_rows",
-    "spatial_order",
-    "subspace_distortion",
+    "lp_sensitivities",
+    "total_lp_sensitivity",
 ]

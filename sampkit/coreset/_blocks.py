@@ -54,6 +54,7 @@ class Rows(ABC):
     n: int
     d: int
     dtype: np.dtype[Any]  # of the scores: float32 for float32 rows, else float64
+    kept_basis: Basis | None = None  # of all rows, once `basis_of` has found it
 
     @abstractmethod
     def blocks(self, step: int, dtype: Any = None) -> Iterator[tuple[slice, Floats]]:

@@ -15,7 +15,7 @@ from sampkit.coreset._blocks import GRAM_BLOCK, Rows
 from sampkit.coreset._input import checked_choice, checked_integer, checked_number, rows_of
 from sampkit.coreset._sparse import SparseRows
 from sampkit.coreset._tsqr import stacked_triangular, triangular_of
-from sampkit.coreset._whiten import default_rtol, row_space_basis, svd_basis
+from sampkit.coreset._whiten import basis_of, default_rtol, row_space_basis, svd_basis
 
 Vector = npt.NDArray[np.float64]
 METHODS = ("auto", "cholesky", "qr", "svd", "sketch")
@@ -148,7 +148,9 @@ def row_scores(rows: Rows, *, ridge: float | str = 0.0, rank: int | None = None)
     """Leverage scores of rows of any kind, as an array in memory."""
     if rows.n < rows.d:
         return _spectral_scores(rows, ridge, rank, "auto", None)
-    return clipped_scores(rows, scoring_basis(rows, ridge=ridge, rank=rank))
+    plain = rank is None and ridge == 0.0
+    basis = basis_of(rows) if plain else scoring_basis(rows, ridge=ridge, rank=rank)
+    return clipped_scores(rows, basis)
 
 
 def scoring_basis(

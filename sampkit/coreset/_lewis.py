@@ -15,7 +15,7 @@ from sampkit.coreset._basis import Basis
 from sampkit.coreset._blocks import DenseRows, MappedRows, Rows
 from sampkit.coreset._input import checked_integer, checked_number, checked_power, rows_of
 from sampkit.coreset._leverage import like_input, row_scores, wide_triangular
-from sampkit.coreset._whiten import cholesky_basis, row_space_basis
+from sampkit.coreset._whiten import basis_of, cholesky_basis
 from sampkit.coreset._whiten_limits import GOOD
 
 Vector = npt.NDArray[np.float64]
@@ -150,7 +150,7 @@ def lewis_of_rows(
     if p == 2.0:
         scores = row_scores(rows).astype(np.float64, copy=False)
         return LewisWeights(scores, rows.gram(), 1, 0.0)
-    basis = row_space_basis(rows)
+    basis = basis_of(rows)
     if basis.triangular and basis.rcond >= GOOD and basis.rank == rows.d:
         return _Iteration(rows, p, basis).run(tol, max_iter, init)
     # apply the basis to every block first: all matrices are then well-conditioned at the start

@@ -31,6 +31,21 @@ def whitener(X: Any, *, sample_weight: Any = None, fit_intercept: bool = False) 
     return row_space_basis(rows)
 
 
+def basis_of(rows: Rows) -> Basis:
+    """A basis in which all rows together are orthonormal columns; found once."""
+    if rows.kept_basis is None:
+        wide = rows.n < rows.d
+        rows.kept_basis = _basis_of_few(rows) if wide else row_space_basis(rows)
+    return rows.kept_basis
+
+
+def _basis_of_few(rows: Rows) -> Basis:
+    """Basis of fewer rows than columns, without a matrix of columns by columns."""
+    largest = max(rows.column_max().max(), np.finfo(float).tiny)
+    basis = svd_basis(rows.dense() / largest, default_rtol(rows))
+    return Basis(basis.matrix / largest, basis.rank)
+
+
 def row_space_basis(
     rows: Rows, *, ridge: float = 0.0, method: str = "auto", rtol: float | None = None
 ) -> Basis:
