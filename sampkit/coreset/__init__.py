@@ -1,6 +1,12 @@
-"""Fewer rows that still tell the truth: leverage, Lewis and lp-sensitivity sampling of rows."""
+"""Fewer rows that still tell the truth: leverage, Lewis and lp-sensitivity sampling of rows.
+
+:class:`CoresetClassifier` and :class:`CoresetRegressor` are meta-estimators and live in
+:mod:`sampkit.compose`; they are handed on from here without importing that module before use.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sampkit.coreset._factor import RowSpaceFactor
 from sampkit.coreset._leverage import leverage_scores
@@ -12,7 +18,12 @@ from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
 from sampkit.coreset._sensitivity_sampler import LpSensitivitySampler
 from sampkit.coreset._uniform_sampler import UniformRowSampler
 
+if TYPE_CHECKING:
+    from sampkit.compose._coreset import CoresetClassifier, CoresetRegressor
+
 __all__ = [
+    "CoresetClassifier",
+    "CoresetRegressor",
     "LeverageScoreSampler",
     "LewisWeightSampler",
     "LpSensitivitySampler",
@@ -24,3 +35,15 @@ __all__ = [
     "lp_sensitivities",
     "total_lp_sensitivity",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("CoresetClassifier", "CoresetRegressor"):
+        from sampkit import compose
+
+        return getattr(compose, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
