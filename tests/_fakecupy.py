@@ -410,4 +410,5 @@ def build() -> ModuleType:
     module.random.default_rng, module.random.Generator = default_rng, Generator
     module.linalg = ModuleType("cupy.linalg")
     module.linalg.norm = restricted("norm", np.linalg.norm, "x ord axis keepdims")
+    module.linalg.qr = restricted("qr", np.linalg.qr, "a mode")
     return module

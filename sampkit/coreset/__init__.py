@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sampkit.coreset._distortion import subspace_distortion
+from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._factor import RowSpaceFactor
+from sampkit.coreset._glm_sampler import GLMSampler
+from sampkit.coreset._inclusion import inclusion_probabilities
 from sampkit.coreset._leverage import leverage_scores
 from sampkit.coreset._leverage_sampler import LeverageScoreSampler
 from sampkit.coreset._lewis import lewis_weights
 from sampkit.coreset._lewis_sampler import LewisWeightSampler
+from sampkit.coreset._lp_regression import lp_regression
+from sampkit.coreset._lp_regressor import LpRegressor
+from sampkit.coreset._nystroem import RidgeLeverageNystroem
 from sampkit.coreset._root_leverage_sampler import RootLeverageSampler
 from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
 from sampkit.coreset._sensitivity_sampler import LpSensitivitySampler
+from sampkit.coreset._spatial_order import spatial_order
 from sampkit.coreset._uniform_sampler import UniformRowSampler
 
 if TYPE_CHECKING:
@@ -24,15 +32,23 @@ if TYPE_CHECKING:
 __all__ = [
     "CoresetClassifier",
     "CoresetRegressor",
+    "GLMSampler",
     "LeverageScoreSampler",
     "LewisWeightSampler",
+    "LpRegressor",
     "LpSensitivitySampler",
+    "RidgeLeverageNystroem",
     "RootLeverageSampler",
     "RowSpaceFactor",
     "UniformRowSampler",
+    "inclusion_probabilities",
     "leverage_scores",
     "lewis_weights",
+    "lp_regression",
     "lp_sensitivities",
+    "sample_rows",
+    "spatial_order",
+    "subspace_distortion",
     "total_lp_sensitivity",
 ]
 

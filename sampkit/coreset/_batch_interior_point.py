@@ -172,7 +172,7 @@ def _vertex_bounds(A: Vector, s: _State) -> tuple[Vector, Vector]:
         np.put_along_axis(sign, zero, inside[:, :-1], axis=1)
         guess = _State(s.a, sign, inside[:, -1].copy(), y, s.u, s.v)
         _project(A, guess)
-        return low, np.where(guess.t > 0, 1.0 / guess.t, np.nan)
+        return low, np.asarray(np.where(guess.t > 0, 1.0 / guess.t, np.nan))
 
 
 def _solved_each(systems: Vector, right: Vector) -> Vector:

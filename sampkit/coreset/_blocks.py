@@ -24,6 +24,7 @@ from sampkit.coreset._tsqr import stacked_triangular
 Floats = npt.NDArray[Any]
 Vector = npt.NDArray[np.float64]
 SCORE_BLOCK = 512  # rows of a block that is read and scored
+MAPPED_ROWS = 32  # scattered rows of a mapped file that are read before its pages are given back
 GRAM_BLOCK = 2048  # rows of a block that is cast, or weighted, before its products are summed
 
 
@@ -147,7 +148,13 @@ class DenseRows(Rows):
         return out
 
     def take(self, index: npt.NDArray[np.intp]) -> Floats:
-        return self._filled(np.empty((len(index), self.d)), index)
+        out = np.empty((len(index), self.d))
+        # scattered rows of a mapped file bring large pages along: they are given back often
+        step = MAPPED_ROWS if self.release.needed else max(len(index), 1)
+        for at in chunks(len(index), step):
+            self._filled(out[at], index[at])
+            self.release(None)
+        return out
 
     def gram(self, weight: Vector | None = None, basis: Basis | None = None) -> Vector:
         contiguous = self.X.flags.c_contiguous or self.X.flags.f_contiguous

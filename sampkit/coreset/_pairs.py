@@ -14,13 +14,14 @@ import scipy.sparse as sp
 
 from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
 
+MANY_PAIRS = 2e6  # fewer are done in NumPy before a compiler has started
 Vector = npt.NDArray[np.float64]
 Index = npt.NDArray[Any]
 
 
 def pair_gram(data: Vector, indices: Index, indptr: Index, n_columns: int) -> Vector:
     """``XᵀX`` of CSR rows as a dense array."""
-    loops = compiled()
+    loops = _loops_for(indptr)
     if loops is not None:
         return loops[0](data, indices, indptr, n_columns)
     X = sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, n_columns))
@@ -29,7 +30,7 @@ def pair_gram(data: Vector, indices: Index, indptr: Index, n_columns: int) -> Ve
 
 def pair_scores(data: Vector, indices: Index, indptr: Index, precision: Vector) -> Vector:
     """``x_iᵀ P x_i`` of CSR rows."""
-    loops = compiled()
+    loops = _loops_for(indptr)
     if loops is not None:
         return loops[1](data, indices, indptr, np.ascontiguousarray(precision))
     return grouped_scores(data, indices, indptr, precision)
@@ -53,6 +54,11 @@ def grouped_scores(data: Vector, indices: Index, indptr: Index, precision: Vecto
                 total += value[:, j] * inner[:, j]
             out[rows[at]] = total
     return out
+
+
+def _loops_for(indptr: Index) -> tuple[Any, Any] | None:
+    pairs = float((np.diff(indptr).astype(np.float64) ** 2).sum())
+    return compiled() if pairs >= MANY_PAIRS else None
 
 
 @cache
