@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sampkit.coreset._distortion import subspace_distortion
 from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._factor import RowSpaceFactor
+from sampkit.coreset._feature_leverage import feature_leverage_scores
 from sampkit.coreset._glm_sampler import GLMSampler
 from sampkit.coreset._inclusion import inclusion_probabilities
 from sampkit.coreset._leverage import leverage_scores
@@ -24,6 +25,7 @@ from sampkit.coreset._root_leverage_sampler import RootLeverageSampler
 from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
 from sampkit.coreset._sensitivity_sampler import LpSensitivitySampler
 from sampkit.coreset._spatial_order import spatial_order
+from sampkit.coreset._stream import CoresetStream
 from sampkit.coreset._uniform_sampler import UniformRowSampler
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CoresetClassifier",
     "CoresetRegressor",
+    "CoresetStream",
     "GLMSampler",
     "LeverageScoreSampler",
     "LewisWeightSampler",
@@ -41,6 +44,7 @@ __all__ = [
     "RootLeverageSampler",
     "RowSpaceFactor",
     "UniformRowSampler",
+    "feature_leverage_scores",
     "inclusion_probabilities",
     "leverage_scores",
     "lewis_weights",
