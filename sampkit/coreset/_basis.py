@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 Floats = npt.NDArray[Any]
 
@@ -64,4 +64,7 @@ class Basis:
 
     def precision(self) -> Floats:
         """``B Bᵀ``, the (pseudo-)inverse of the Gram matrix."""
-        return self.matrix @ self.matrix.T
+        if not self.triangular:
+            return self.matrix @ self.matrix.T
+        upper, _ = lapack.dlauum(self.matrix)
+        return np.asarray(np.triu(upper) + np.triu(upper, 1).T)

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from sampkit._chunks import WORK_BYTES, chunks, rows_per_chunk
 
-MANY_PAIRS = 2e6  # fewer are done in NumPy before a compiler has started
+MANY_PAIRS = 5e6  # fewer are done in NumPy before a compiler has started
 Vector = npt.NDArray[np.float64]
 Index = npt.NDArray[Any]
 
@@ -46,13 +46,13 @@ def grouped_scores(data: Vector, indices: Index, indptr: Index, precision: Vecto
             cells = indptr[rows[at], None] + np.arange(size)
             column, value = indices[cells], data[cells]
             block = precision[column[:, :, None], column[:, None, :]]
-            inner = block[:, :, 0] * value[:, :1]
-            for k in range(1, size):
-                inner += block[:, :, k] * value[:, k, None]
-            total = value[:, 0] * inner[:, 0]
-            for j in range(1, size):
-                total += value[:, j] * inner[:, j]
-            out[rows[at]] = total
+            inner = np.zeros((len(column), size))
+            for k in range(size - 1):  # each pair of different non-zeros once
+                inner[:, k + 1 :] += block[:, k + 1 :, k] * value[:, k, None]
+            total = np.zeros(len(column))
+            for j in range(size):
+                total += value[:, j] * (inner[:, j] + 0.5 * block[:, j, j] * value[:, j])
+            out[rows[at]] = 2.0 * total
     return out
 
 
@@ -69,27 +69,36 @@ def compiled() -> tuple[Any, Any] | None:
     except ImportError:
         return None
 
+    unsigned, one = np.uint64, np.uint64(1)  # signed indices would be tested for wrapping around
+
     def gram(data: Any, indices: Any, indptr: Any, n_columns: Any) -> Any:
-        out = np.zeros((n_columns, n_columns))
+        width = unsigned(n_columns)
+        out = np.zeros(n_columns * n_columns)
         for i in range(len(indptr) - 1):
-            for a in range(indptr[i], indptr[i + 1]):
-                for b in range(indptr[i], a + 1):
-                    out[indices[a], indices[b]] += data[a] * data[b]
+            first, last = unsigned(indptr[i]), unsigned(indptr[i + 1])
+            for a in range(first, last):
+                row, value = unsigned(indices[a]) * width, data[a]
+                for b in range(first, a + one):
+                    out[row + unsigned(indices[b])] += value * data[b]
+        square = out.reshape(n_columns, n_columns)
         for j in range(n_columns):
             for k in range(j):
-                out[k, j] = out[j, k]
-        return out
+                square[k, j] = square[j, k]
+        return square
 
     def scores(data: Any, indices: Any, indptr: Any, precision: Any) -> Any:
+        width, flat = unsigned(precision.shape[0]), precision.ravel()
         out = np.zeros(len(indptr) - 1)
-        for i in range(len(indptr) - 1):
+        for i in range(len(out)):
+            first, last = unsigned(indptr[i]), unsigned(indptr[i + 1])
             total = 0.0
-            for a in range(indptr[i], indptr[i + 1]):
-                inner = 0.0
-                for b in range(indptr[i], indptr[i + 1]):
-                    inner += precision[indices[a], indices[b]] * data[b]
-                total += data[a] * inner
-            out[i] = total
+            for a in range(first, last):
+                row, inner = unsigned(indices[a]) * width, 0.0
+                for b in range(first, a):
+                    inner += flat[row + unsigned(indices[b])] * data[b]
+                diagonal = flat[row + unsigned(indices[a])]
+                total += data[a] * (inner + 0.5 * diagonal * data[a])
+            out[i] = 2.0 * total
         return out
 
     return njit(cache=False)(gram), njit(cache=False)(scores)
