@@ -114,8 +114,9 @@ class GLMSampler(RowSampler):
     The number of rows that a guarantee needs grows with how far from separable the data are [1]_;
     for exponential losses ("poisson") no small sample is good for all coefficients, which is
     warned of.  The score matrix is ``[1, X]``; the loss is not homogeneous, so that there is no
-    `rescale`.  Weights of "optimal" are unbiased up to columns / pilot rows, because the pilot's own
-    rows steer the second step.  "optimal" looks at y: draw inside each training fold, never before a split.
+    `rescale`.  Weights of "optimal" are unbiased up to columns / pilot rows, because the pilot's
+    own rows steer the second step.  "optimal" looks at y: draw inside each training fold, never
+    before a split.
 
     References
     ----------
