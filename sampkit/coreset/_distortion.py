@@ -16,7 +16,7 @@ from sampkit.coreset._input import checked_integer, checked_power, rows_of
 from sampkit.coreset._interior_point import interior_point
 from sampkit.coreset._lewis import lewis_of_rows
 from sampkit.coreset._lp_regression import whitened
-from sampkit.coreset._whiten import cholesky_basis, row_space_basis
+from sampkit.coreset._whiten import basis_of, cholesky_basis
 
 __all__ = ["distortion_of_rows", "subspace_distortion"]
 
@@ -137,7 +137,7 @@ def distortion_of_rows(
     max_iter: int = 100,
 ) -> Bunch:
     """`subspace_distortion` of rows of any kind."""
-    basis = row_space_basis(rows)
+    basis = basis_of(rows)
     if basis.rank == 0:
         zero = np.zeros(rows.d)
         return _result(1.0, 1.0, zero, zero, True)

@@ -90,7 +90,7 @@ class RowSampler(BaseSampler):
     oversampling: float | None
     rescale: bool
     verify: bool
-    stratify: bool
+    stratify: bool | str
     random_state: Any
 
     # --- what a subclass says ---------------------------------------------------------------------
@@ -112,6 +112,10 @@ class RowSampler(BaseSampler):
     def _scores(self, rows: Rows, weight: Vector | None, rng: np.random.Generator) -> Vector:
         """Scores of all rows; `weight` are the observation weights, which `rows` have already."""
         raise NotImplementedError(f"{type(self).__name__} must implement _scores")
+
+    def _stratifies(self) -> bool:
+        """Whether every class of y is to be drawn from."""
+        return bool(self.stratify)
 
     # --- the sampler protocol ---------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class RowSampler(BaseSampler):
         lazy = root_module(table.labels) == "sampkit"
         labels = table.labels.values if lazy else table.labels
         extra = numeric_columns(labels) if self.target == "Xy" else None
-        codes = class_codes(labels) if self.stratify else None
+        codes = class_codes(labels) if self._stratifies() else None
         order = None
         if self.order is not None and not isinstance(self.order, str):
             order = checked_order(self.order, table.n_rows)

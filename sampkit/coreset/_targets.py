@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import type_of_target
 
 from sampkit._array import on_host
@@ -39,7 +40,10 @@ def class_codes(y: Any) -> npt.NDArray[np.intp]:
     """Number of the class of every row."""
     if y is None:
         raise ValueError("stratify=True needs class labels y, got None.")
-    kind = type_of_target(on_host(y) if not hasattr(y, "to_list") else np.asarray(y))
+    values = on_host(y) if not hasattr(y, "to_list") else np.asarray(y)
+    if getattr(values, "dtype", np.dtype(object)).kind == "f":
+        assert_all_finite(values, input_name="y")
+    kind = type_of_target(values)
     if kind.startswith("continuous"):
         raise ValueError(f"stratify=True needs class labels y, got {kind} numbers.")
     return Target.of(labels_of(y)).codes
