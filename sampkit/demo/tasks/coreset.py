@@ -35,9 +35,9 @@ the whole.
 
 The excess is what a model fitted on the sample loses on all rows against the best fit, for the \
 sum of cubed errors; the distortion is how far the loss of the worst of all linear models is off. \
-For absolute errors on such even data uniform rows are nearly as good, and a single fit that fits \
-in memory needs no coreset at all: rows are worth choosing where the fit is repeated, slow, or \
-decided by few rows.
+For absolute errors the gain is smaller, on an even table there may be none, and a single fit in \
+memory needs no coreset at all: rows are worth choosing where the fit is repeated, slow, or \
+decided by few of them.
 """
 
 ROWS = 500
