@@ -22,8 +22,10 @@ from sampkit.coreset._lp_regression import lp_regression
 from sampkit.coreset._lp_regressor import LpRegressor
 from sampkit.coreset._nystroem import RidgeLeverageNystroem
 from sampkit.coreset._root_leverage_sampler import RootLeverageSampler
+from sampkit.coreset._row_display import LeverageDisplay
 from sampkit.coreset._sensitivity import lp_sensitivities, total_lp_sensitivity
 from sampkit.coreset._sensitivity_sampler import LpSensitivitySampler
+from sampkit.coreset._size_displays import CoefficientErrorDisplay, DistortionDisplay
 from sampkit.coreset._spatial_order import spatial_order
 from sampkit.coreset._stream import CoresetStream
 from sampkit.coreset._uniform_sampler import UniformRowSampler
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
     from sampkit.compose._coreset import CoresetClassifier, CoresetRegressor
 
 __all__ = [
+    "CoefficientErrorDisplay",
     "CoresetClassifier",
     "CoresetRegressor",
     "CoresetStream",
+    "DistortionDisplay",
     "GLMSampler",
+    "LeverageDisplay",
     "LeverageScoreSampler",
     "LewisWeightSampler",
     "LpRegressor",

@@ -159,7 +159,7 @@ def _vertex_bounds(A: Vector, s: _State) -> tuple[Vector, Vector]:
     with np.errstate(all="ignore"):
         theta = 1.0 / (s.u / (1.0 - s.z) + s.v / (1.0 + s.z))
         theta = np.nan_to_num(theta, nan=0.0, posinf=np.finfo(float).max)
-        zero = np.argpartition(theta, len(A) - d + 1, axis=1)[:, len(A) - d + 1 :]
+        zero = np.argpartition(-theta, d - 1, axis=1)[:, : d - 1]
         system = np.concatenate([A[zero], -s.a[:, None, :]], axis=1)
         sign = np.sign(s.y)
         np.put_along_axis(sign, zero, 0.0, axis=1)
@@ -172,13 +172,14 @@ def _vertex_bounds(A: Vector, s: _State) -> tuple[Vector, Vector]:
         np.put_along_axis(sign, zero, inside[:, :-1], axis=1)
         guess = _State(s.a, sign, inside[:, -1].copy(), y, s.u, s.v)
         _project(A, guess)
-        return low, np.asarray(np.where(guess.t > 0, 1.0 / guess.t, np.nan))
+        high = np.where(guess.t > 0, 1.0 / guess.t, np.nan)
+        return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
 def _solved_each(systems: Vector, right: Vector) -> Vector:
     """Solutions of square systems; NaN for residuals that hang on one another: no vertex."""
     try:
-        return np.linalg.solve(systems, right)[:, :, 0]
+        return np.asarray(np.linalg.solve(systems, right)[:, :, 0], dtype=np.float64)
     except np.linalg.LinAlgError:
         out = np.full(right.shape[:2], np.nan)
         for k, system in enumerate(systems):  # rare: an exactly singular system spoils its batch

@@ -38,8 +38,8 @@ def conditioned(n, d, exponent, seed):
 
 
 matrices = st.builds(
-    lambda n, d, seed, heavy: (
-        np.random.default_rng(seed).standard_t(2 if heavy else 30, size=(n + d, d))
+    lambda n, d, seed, heavy: np.random.default_rng(seed).standard_t(
+        2 if heavy else 30, size=(n + d, d)
     ),
     st.integers(1, 40),
     st.integers(1, 6),
@@ -137,7 +137,7 @@ def test_splitting_divides_and_weights_repeat(X, seed):
 @settings(max_examples=40)
 @given(X=matrices, ridge=st.floats(1e-6, 1e3))
 def test_ridge(X, ridge):
-    n, d = X.shape
+    d = X.shape[1]
     inverse = np.linalg.inv(X.T @ X + ridge * np.eye(d))
     expected = np.einsum("ij,jk,ik->i", X, inverse, X)
     for method in ("auto", "qr", "svd"):

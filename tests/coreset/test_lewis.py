@@ -169,7 +169,7 @@ def test_ill_conditioned_and_deficient_rows():
 def test_warm_starts():
     X = np.random.default_rng(0).standard_t(3, size=(20_000, 10))
     _, cold = lewis_weights(X, 1, return_info=True)
-    w, part = lewis_weights(X[::10], 1, return_info=True)
+    _, part = lewis_weights(X[::10], 1, return_info=True)
     _, from_form = lewis_weights(X, 1, init=part.quadratic_form * 10, return_info=True)
     exact = lewis_weights(X, 1, tol=1e-8)
     _, from_weights = lewis_weights(X, 1, init=exact, return_info=True)
