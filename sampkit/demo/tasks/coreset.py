@@ -167,8 +167,8 @@ def _landmark_row(X: Any, context: Context) -> Row:
             error[name].append(float(np.abs(np.linalg.eigvalsh(K - Z @ Z.T)).max()))
     seconds = (process_time() - began) / len(error["after"])
     context.advance("kernel landmarks")
-    return Row(f"spectral error of a kernel on {m} landmarks", np.mean(error["before"]),
-               np.mean(error["after"]), "lower", seconds,
+    return Row(f"spectral error of a kernel on {m} landmarks", float(np.mean(error["before"])),
+               float(np.mean(error["after"])), "lower", seconds,
                float(np.hypot(np.std(error["before"], ddof=1), np.std(error["after"], ddof=1))
                      / np.sqrt(len(error["after"]))), spec=".4f", compare="ratio")  # fmt: skip
 
