@@ -287,6 +287,7 @@ def imblearn_checks():
         yield pytest.param(estimator, check, id=name, marks=why)
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y")  # columns are tried as well
 @pytest.mark.parametrize(("estimator", "check"), list(imblearn_checks()))
 def test_imbalanced_learns_checks(estimator, check):
     check(estimator)
