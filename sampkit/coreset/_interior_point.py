@@ -103,7 +103,9 @@ def interior_point(
     converged = False
     n_iter = 0
     while not converged and n_iter < max_iter:
-        if not state.step():
+        with np.errstate(all="ignore"):  # a step that rounding has spoilt is not taken
+            moved = state.step()
+        if not moved:
             break
         n_iter += 1
         primal = _check_loss(state.u - state.v, high, low)
