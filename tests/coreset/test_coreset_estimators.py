@@ -8,7 +8,6 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, make_classification
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import (
     HuberRegressor,
     Lasso,
@@ -20,6 +19,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import check_estimator
 
 from sampkit import coreset
@@ -244,8 +244,8 @@ def test_other_estimators_that_take_weights(regression):
     full = HuberRegressor().fit(X, y)
     model = CoresetRegressor(HuberRegressor(), sampler).fit(X, y)
     np.testing.assert_allclose(model.estimator_.coef_, full.coef_, atol=0.15)
-    trees = CoresetRegressor(HistGradientBoostingRegressor(max_iter=20), sampler).fit(X, y)
-    assert trees.score(X, y) > 0.7
+    tree = CoresetRegressor(DecisionTreeRegressor(max_depth=6), sampler).fit(X, y)
+    assert tree.score(X, y) > 0.5
 
 
 # --- scikit-learn -----------------------------------------------------------------------------

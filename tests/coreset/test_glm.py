@@ -8,13 +8,16 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.utils.estimator_checks import estimator_checks_generator
 from scipy.optimize import minimize
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from sklearn.utils.estimator_checks import check_estimator
 
 from sampkit.coreset import GLMSampler, UniformRowSampler, leverage_scores, lewis_weights
 from sampkit.coreset._glm_families import FAMILIES, fit_glm
+from sampkit.testing import check_sampler
 
 SCORES = ("lewis", "sqrt_leverage", "lewis+leverage", "optimal")
 
@@ -260,3 +263,36 @@ def test_bad_input(params, y, message):
     target = np.arange(30) % 2 if y is None else None if isinstance(y, str) else y
     with pytest.raises(ValueError, match=message):
         GLMSampler(**params).fit(X, target)
+
+
+# --- the checks of others ---------------------------------------------------------------------
+
+CHECKED = GLMSampler(n_samples=20, random_state=0)
+EXCUSES = {
+    "check_samplers_one_label": "one class is as good as many",
+    "check_samplers_fit": "there is no sampling_strategy_",
+}
+
+
+def test_scikit_learns_checks():
+    results = check_estimator(clone(CHECKED), on_fail=None, on_skip=None)
+    assert [r for r in results if r["status"] != "passed"] == []
+    assert len(results) >= 45
+
+
+def imblearn_checks():
+    for estimator, check in estimator_checks_generator(CHECKED):
+        name = check.func.__name__
+        why = [pytest.mark.xfail(reason=EXCUSES[name])] if name in EXCUSES else []
+        yield pytest.param(estimator, check, id=name, marks=why)
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y")  # columns are tried as well
+@pytest.mark.parametrize(("estimator", "check"), list(imblearn_checks()))
+def test_imbalanced_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_checks_of_this_package():
+    report = check_sampler(clone(CHECKED))
+    assert set(report.not_applicable) == {"exact_counts"}

@@ -62,10 +62,10 @@ def test_error_is_less_than_half_of_uniform_landmarks(patches):
 
     def error(make, **params):
         found = []
-        for seed in range(3):
+        for seed in range(2):
             Z = make(**common, **params, random_state=seed).fit(patches).transform(patches[some])
             found.append(np.linalg.norm(K - Z @ Z.T, 2))
-        return np.median(found)
+        return np.mean(found)
 
     uniform = error(Nystroem)
     assert error(RidgeLeverageNystroem) < 0.5 * uniform
