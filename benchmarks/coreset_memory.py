@@ -68,10 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True
         )
     found = json.loads(done.stdout)
-    lines = [
-        "| call | MB beyond the interpreter | of these the result | CPU s |",
-        "|---|---|---|---|",
-    ]
+    lines = ["| call | MB beyond the interpreter | of these the result | CPU s |"]
+    lines.append("| --- | --- | --- | --- |")
     lines += [
         f"| {name} | {row['beyond_mb']:.0f} | {row['output_mb']:.0f} | {row['cpu_s']:.2f} |"
         for name, row in found.items()

@@ -2,9 +2,10 @@
 Which scores, how many rows
 ===========================
 
-A weighted sample of rows is good when no linear model can tell it from all rows: when the *distortion*,
-the largest relative change of ``‖Xx‖_p`` over all x, is small. Below: on ordinary rows leverage is as
-good as anything; two built matrices tell the scores apart; and a look at which rows were taken.
+A weighted sample of rows is good when no linear model can tell it from all rows: when the
+*distortion*, the largest relative change of ``‖Xx‖_p`` over all x, is small. Below: on ordinary
+rows leverage is as good as anything; two built matrices tell the scores apart; and a look at which
+rows were taken.
 """
 
 import matplotlib.pyplot as plt
@@ -29,9 +30,10 @@ from sampkit.coreset import (
 # %%
 # On ordinary rows
 # ----------------
-# 4000 patches of 3 × 4 pixels. Uniform rows miss the edges of the picture for a long time. Leverage and
-# Lewis weights, drawn independently, are as good as each other, at p = 1 and at p = 4; drawn along the
-# k-d order of whitened rows the same number of rows does much better.
+# 4000 patches of 3 × 4 pixels. Uniform rows miss the edges of the picture for a long time. Leverage
+# and Lewis weights, drawn independently, are about as good as each other, at p = 1 and at p = 4;
+# along the k-d order of whitened rows the same number of rows does better still, above all at p =
+# 1.
 photograph = load_sample_image("china.jpg").mean(axis=2) / 255
 X = extract_patches_2d(photograph, (3, 4), max_patches=4000, random_state=0).reshape(4000, -1)
 
@@ -56,10 +58,10 @@ plt.show()
 # %%
 # Where the scores differ
 # -----------------------
-# Copies of an identity beside a Gaussian block. Scores of the two parts do not depend on one another, so
-# what a method spends on the copies is missing in the block, where the distortion is measured. At p = 1
-# plain sensitivities starve the block, and leverage added to them repairs it; at p = 4 they are what is
-# needed, and Lewis weights spend most rows on copies.
+# Copies of an identity beside a Gaussian block. Scores of the two parts do not depend on one
+# another, so what a method spends on the copies is missing in the block, where the distortion is
+# measured. At p = 1 plain sensitivities starve the block, and leverage added to them repairs it; at
+# p = 4 they are what is needed, and Lewis weights spend most rows on copies.
 def in_the_block(p, n_identity, copies, n, d, sizes):
     """Mean distortion inside the Gaussian block for three scores."""
     block = np.random.default_rng(0).normal(size=(n, d))
@@ -106,9 +108,9 @@ plt.show()
 # %%
 # Which rows were taken
 # ---------------------
-# Rows from the largest score to the smallest. Uniform rows leave most of the heavy end out; by leverage
-# the heaviest are always taken, at a weight of one, and each of the many light ones that are drawn
-# stands for dozens (area: weight).
+# Rows from the largest score to the smallest. Uniform rows leave most of the heavy end out; by
+# leverage the heaviest are always taken, at a weight of one, and each of the many light ones that
+# are drawn stands for dozens (area: weight).
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained", sharey=True)
 by_leverage = LeverageScoreSampler(n_samples=500, random_state=0).fit(X)
 LeverageDisplay.from_estimator(LeverageScoreSampler(n_samples=500, random_state=0), X, ax=axes[0])

@@ -23,7 +23,7 @@ from sampkit.coreset._tsqr import stacked_triangular
 
 Floats = npt.NDArray[Any]
 Vector = npt.NDArray[np.float64]
-SCORE_BLOCK = 512  # rows of a block that is read and scored
+SCORE_BLOCK = 512  # rows of a block that is read and scored, in float64
 MAPPED_ROWS = 32  # scattered rows of a mapped file that are read before its pages are given back
 GRAM_BLOCK = 2048  # rows of a block that is cast, or weighted, before its products are summed
 
@@ -86,7 +86,7 @@ class Rows(ABC):
         """Squared length of every row of ``A B``, in `dtype`."""
         out = np.empty(self.n, dtype=self.dtype)
         basis = basis.astype(self.dtype)
-        for at, block in self.blocks(SCORE_BLOCK):
+        for at, block in self.blocks(SCORE_BLOCK * 8 // self.dtype.itemsize):
             out[at] = basis.squared_norms(block)
         return out
 
@@ -166,7 +166,7 @@ class DenseRows(Rows):
     def single_precision_gram(self) -> Vector:
         """Gram matrix of float32 rows, products in float32, blocks of them summed in float64."""
         total = np.zeros((self.d, self.d))
-        for _, block in self.blocks(SCORE_BLOCK):
+        for _, block in self.blocks(GRAM_BLOCK):
             total += block.T @ block
         return total
 

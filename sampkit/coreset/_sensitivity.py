@@ -35,7 +35,7 @@ Vector = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 METHODS = ("auto", "exact", "compressed", "lewis")
 EXACT_UP_TO = 5e10  # n |rows| d² multiplications for which "auto" is exact: about ten seconds
-BATCH_BYTES = 1024 * 1024  # of the residuals of a batch
+BATCH_BYTES = 4 * 1024 * 1024  # of the residuals of a batch
 ROWS_PER_COLUMN = 40  # of the coreset of "compressed"
 
 
