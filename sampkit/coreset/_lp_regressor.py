@@ -43,7 +43,8 @@ class LpRegressor(RegressorMixin, BaseEstimator):
     objective_ : float
         ``sum c |r|^p``, or the sum of the check losses.
     duality_gap_ : float
-        ``(objective_ - bound) / objective_`` with a bound that no coefficients can beat.
+        ``(objective_ - bound) / objective_`` with a bound that no coefficients can beat; 0 where
+        the fit is exact but for rounding.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -127,7 +128,8 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = solution.n_iter
         self.objective_ = solution.objective
         missing = solution.objective - solution.dual_bound
-        self.duality_gap_ = missing / solution.objective if missing > 0 else 0.0
+        exact = solution.n_iter == 0  # nothing to improve: what is left is rounding
+        self.duality_gap_ = 0.0 if exact or missing <= 0 else missing / solution.objective
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:

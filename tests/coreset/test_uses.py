@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sampkit.coreset import (
     CoresetClassifier,
     CoresetRegressor,
+    CoresetStream,
     GLMSampler,
     LeverageScoreSampler,
     LewisWeightSampler,
@@ -21,8 +22,10 @@ from sampkit.coreset import (
     inclusion_probabilities,
     leverage_scores,
     lewis_weights,
+    lp_regression,
     sample_rows,
     spatial_order,
+    subspace_distortion,
 )
 
 SAMPLERS = [LeverageScoreSampler, LewisWeightSampler, UniformRowSampler]
@@ -120,3 +123,32 @@ def test_meta_estimators_take_dask():
     want = CoresetClassifier(LogisticRegression(), sampler).fit(X, z)
     got = CoresetClassifier(LogisticRegression(), sampler).fit(lazy, da.from_array(z, chunks=700))
     np.testing.assert_allclose(got.estimator_.coef_, want.estimator_.coef_)
+
+
+def test_cupy(fake_cupy):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1500, 3))
+    y = X @ [1.0, 2.0, 3.0] + rng.standard_normal(1500)
+    z = (y > 0).astype(int)
+    device = fake_cupy.asarray
+    np.testing.assert_allclose(
+        lp_regression(device(X), device(y), 1.5).x, lp_regression(X, y, 1.5).x, rtol=1e-8
+    )
+    rows, weight = np.arange(0, 1500, 10), np.full(150, 10.0)
+    for p in (2, 3):
+        got = subspace_distortion(device(X), rows, weight, p, random_state=0)
+        want = subspace_distortion(X, rows, weight, p, random_state=0)
+        assert got.distortion == pytest.approx(want.distortion, rel=1e-8)
+    np.testing.assert_array_equal(spatial_order(device(X)), spatial_order(X))
+    for scores in ("lewis", "optimal"):
+        s = GLMSampler(n_samples=100, scores=scores, random_state=0)
+        want = s.fit(X, z).sample_indices_.copy()
+        X_s, _ = s.fit_resample(device(X), device(z))
+        np.testing.assert_array_equal(s.sample_indices_, want)
+        assert isinstance(X_s, fake_cupy.ndarray)
+    sampler = LeverageScoreSampler(n_samples=50, random_state=0)
+    want = CoresetStream(sampler, buffer=400).partial_fit(X, y).finalize()
+    got = CoresetStream(sampler, buffer=400).partial_fit(device(X), device(y)).finalize()
+    assert isinstance(got[0], fake_cupy.ndarray)
+    np.testing.assert_array_equal(got[0].get(), want[0])
+    np.testing.assert_array_equal(got[2], want[2])
