@@ -151,7 +151,9 @@ def lewis_of_rows(
         scores = row_scores(rows).astype(np.float64, copy=False)
         return LewisWeights(scores, rows.gram(), 1, 0.0)
     basis = basis_of(rows)
-    if basis.triangular and basis.rcond >= GOOD and basis.rank == rows.d:
+    size = np.abs(basis.matrix).max(axis=1, initial=0.0)
+    in_range = ((size > 1e-100) & (size < 1e100)).all()  # so that powers of the rows are, too
+    if basis.triangular and basis.rcond >= GOOD and basis.rank == rows.d and in_range:
         return _Iteration(rows, p, basis).run(tol, max_iter, init)
     # apply the basis to every block first: all matrices are then well-conditioned at the start
     inner = MappedRows(rows, basis.B)
@@ -162,7 +164,8 @@ def lewis_of_rows(
     found = _Iteration(inner, p, flat).run(tol, max_iter, start)
     # back to the columns of X: M = (B⁺)ᵀ M_B B⁺
     back = np.linalg.pinv(basis.B)
-    form = back.T @ found.quadratic_form @ back
+    with np.errstate(over="ignore"):
+        form = back.T @ found.quadratic_form @ back
     return LewisWeights(found.weights, form, found.n_iter, found.residual)
 
 
@@ -209,7 +212,7 @@ class _Iteration:
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        weights = np.where(self.dead, 0.0, np.exp(self.log_w))
+        weights = np.where(self.dead, 0.0, np.minimum(np.exp(self.log_w), 1.0))
         return LewisWeights(weights, form, n_iter, residual)
 
     def _evaluate(self, step: float) -> tuple[float, Vector]:

@@ -166,6 +166,13 @@ def test_ill_conditioned_and_deficient_rows():
     assert info.quadratic_form.shape == (30, 30)
 
 
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_rows_whose_squares_leave_the_range(factor):
+    for p in (1, 4):
+        expected = lewis_weights(CANCER[:, :5], p)
+        assert_allclose(lewis_weights(CANCER[:, :5] * factor, p), expected, rtol=1e-6)
+
+
 def test_warm_starts():
     X = np.random.default_rng(0).standard_t(3, size=(20_000, 10))
     _, cold = lewis_weights(X, 1, return_info=True)
