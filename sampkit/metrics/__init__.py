@@ -1,4 +1,4 @@
-"""Measures of samples and of the classifiers trained on them.
+"""Measures of samples, distances between them, and the classifiers trained on them.
 
 :func:`sampling_roc` trains estimators and therefore lives in :mod:`sampkit.compose`; it is handed
 on from here without importing that module before it is used.
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._frechet import frechet_distance, gaussian_frechet
+from ._pairwise_statistics import energy_distance, mmd2
 from ._roc import ROCHull, optimal_operating_point, roc_auc_points, roc_convex_hull
 from ._roc_display import SamplingROCDisplay
+from ._trajectory import trajectory_mse
+from ._wasserstein import sliced_wasserstein, wasserstein_1d
 
 if TYPE_CHECKING:
     from sampkit.compose._sampling_roc import sampling_roc
@@ -17,10 +21,17 @@ if TYPE_CHECKING:
 __all__ = [
     "ROCHull",
     "SamplingROCDisplay",
+    "energy_distance",
+    "frechet_distance",
+    "gaussian_frechet",
+    "mmd2",
     "optimal_operating_point",
     "roc_auc_points",
     "roc_convex_hull",
     "sampling_roc",
+    "sliced_wasserstein",
+    "trajectory_mse",
+    "wasserstein_1d",
 ]
 
 

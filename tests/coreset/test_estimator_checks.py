@@ -24,7 +24,7 @@ SAMPLERS = [  # 20 rows: no fewer than the columns of the checks' tables, which 
     UniformRowSampler(n_samples=20, random_state=0),
     LeverageScoreSampler(n_samples=20, random_state=0),
     LewisWeightSampler(n_samples=20, random_state=0),
-    LpSensitivitySampler(n_samples=20, random_state=0),
+    LpSensitivitySampler(p=3.0, n_samples=20, random_state=0),
     RootLeverageSampler(n_samples=20, random_state=0),
 ]
 EXCUSES = {  # of imbalanced-learn's list, which is written for samplers that balance classes
