@@ -134,7 +134,7 @@ class DenseRows(Rows):
                 yield at, self.X[at]
             else:
                 yield at, self._filled(buffer[: at.stop - at.start], at)
-            self.release(at.stop)
+            self.release(at.stop - at.start)
         self.release(None)
 
     def _filled(self, out: Floats, at: Any) -> Floats:

@@ -294,6 +294,18 @@ print(round(float(scores.astype(float).sum()), 3), peak[0] - before < 100)
     assert done.stdout.split() == ["51.0", "True"], done.stdout + done.stderr[-2000:]
 
 
+def test_a_column_major_map(tmp_path):
+    path = tmp_path / "X.npy"
+    X = np.asfortranarray(np.random.default_rng(0).normal(size=(300_000, 8)))
+    np.save(path, X)
+    for mapped, whole in [
+        (np.load(path, mmap_mode="r"), X),
+        (np.load(path, mmap_mode="r")[::-2], X[::-2]),
+        (np.load(path, mmap_mode="r")[5:, 1:], X[5:, 1:]),
+    ]:
+        assert_allclose(leverage_scores(mapped), leverage_scores(whole), rtol=1e-11)
+
+
 def test_a_private_map_keeps_what_was_written(tmp_path):
     path = tmp_path / "X.npy"
     np.save(path, np.random.default_rng(0).normal(size=(400_000, 8)))
