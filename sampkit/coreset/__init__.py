@@ -64,9 +64,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("CoresetClassifier", "CoresetRegressor"):
-        from sampkit import compose
+        from sampkit.compose import _coreset
 
-        return getattr(compose, name)
+        return getattr(_coreset, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -153,7 +153,7 @@ class RowSpaceFactor:
 
         Returns
         -------
-        Z : ndarray of shape (n, rank_)
+        Z : ndarray of shape (n, rank)
             ``Z.T @ Z = I`` over all rows seen; squared row lengths are the leverage scores.
         """
         rows, basis = self._rows(X), self._basis()
