@@ -21,6 +21,7 @@ _SUBMODULES = (
     "neighbors",
     "over_sampling",
     "privacy",
+    "subset",
     "testing",
     "under_sampling",
 )
