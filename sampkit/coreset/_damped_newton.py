@@ -13,12 +13,15 @@ from sampkit.coreset._interior_point import (
     solve_definite,
     weighted_gram,
 )
+from sampkit.coreset._powers import powered
 
 __all__ = ["damped_newton"]
 
 Vector = npt.NDArray[np.float64]
 FLOOR = 1e-9  # of the typical residual: where |r|^(p-2) is cut
 DECREASE = 1e-10  # of the objective, relative: no more to gain
+DONE = 1e-12  # gap that leaves nothing to gain, either
+NEAR = 1e-2  # decrease from which on the dual bound is worth computing
 LONGEST = 1.8  # step for p < 2, where 1 / (p - 1) may overshoot
 
 
@@ -52,21 +55,23 @@ def damped_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_ite
     b, x, residual = b / unit, x / unit, residual / unit
     step = 1 / (p - 1) if p >= 2 else min(1 / (p - 1), LONGEST)
     log_f, bound, converged, n_iter = _log_objective(residual, c, p), -np.inf, False, 0
+    decrease = 0.0
     while not converged and n_iter < max_iter:
         n_iter += 1
         peak = float(np.abs(residual).max())
         typical = np.exp((log_f - np.log(c.sum())) / p)
-        weight = c * ((np.abs(residual) + FLOOR * typical) / peak) ** (p - 2)
+        weight = c * powered((np.abs(residual) + FLOOR * typical) / peak, p - 2)
         factor = solve_definite(weighted_gram(A, weight))
         dx = lapack.dpotrs(factor, A.T @ (weight * residual), lower=0)[0]
         change = A @ dx
-        bound = max(bound, _log_bound(b, c, weight * (residual - change), A, p))
+        if decrease < NEAR:  # before, no bound would be close
+            bound = max(bound, _log_bound(b, c, weight * (residual - change), A, p))
         t, moved, log_new = _line_search(residual, change, c, p, log_f, step)
         decrease = log_f - log_new
         if t:
             x, residual, log_f = x + t * dx, moved, log_new
         gap = -np.expm1(bound - log_f)
-        converged = decrease <= DECREASE and gap <= tol
+        converged = gap <= tol and (decrease <= DECREASE or gap <= DONE)
         if t == 0 and not converged:
             break
     log_unit = p * np.log(unit)
@@ -81,7 +86,7 @@ def _log_objective(residual: Vector, c: Vector, p: float) -> float:
     peak = float(size.max())
     if peak == 0:
         return -np.inf
-    return float(p * np.log(peak) + np.log(c @ (size / peak) ** p))
+    return float(p * np.log(peak) + np.log(c @ powered(size / peak, p)))
 
 
 def _line_search(

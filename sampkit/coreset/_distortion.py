@@ -16,6 +16,7 @@ from sampkit.coreset._input import checked_integer, checked_power, rows_of
 from sampkit.coreset._interior_point import interior_point
 from sampkit.coreset._lewis import lewis_of_rows
 from sampkit.coreset._lp_regression import whitened
+from sampkit.coreset._powers import powered
 from sampkit.coreset._whiten import basis_of, cholesky_basis
 
 __all__ = ["distortion_of_rows", "subspace_distortion"]
@@ -300,21 +301,9 @@ def _log_norm(A: Vector, weight: Vector | None, x: Vector, p: float) -> tuple[fl
     if peak == 0:
         return -np.inf, np.zeros(len(x))
     size /= peak
-    slope = _power(size, p - 1)
+    slope = powered(size, p - 1)
     if weight is not None:
         slope *= weight
     total = float(slope @ size)
     gradient = A.T @ np.copysign(slope, r)
     return float(p * np.log(peak) + np.log(total)), gradient * (p / (total * peak))
-
-
-def _power(size: Vector, exponent: float) -> Vector:
-    """A new array; whole exponents without the slow general power."""
-    if exponent == 0:
-        return (size > 0).astype(np.float64)
-    if exponent in (1, 2, 3):
-        out = size.copy()
-        for _ in range(int(exponent) - 1):
-            out *= size
-        return out
-    return np.asarray(np.sqrt(size) if exponent == 0.5 else size**exponent)

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from sampkit.coreset import LpRegressor, lp_regression
+from sampkit.coreset._powers import powered
 
 POWERS = [1.0, 1.1, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0]
 
@@ -275,3 +276,12 @@ def test_bad_input(call, message):
     X, y, p = given.pop("X"), given.pop("y"), given.pop("p")
     with pytest.raises(ValueError, match=message):
         lp_regression(X, y, p, **given)
+
+
+@given(st.sampled_from([-2.0, -0.5, 0.5, 1.0, 1.5, 2.0, 3.0, 7.5, 9.0, 0.3, -0.7, 20.0]))
+def test_powers(exponent):
+    size = np.array([1e-3, 0.2, 1.0, 7.0])
+    before = size.copy()
+    np.testing.assert_allclose(powered(size, exponent), size**exponent, rtol=1e-13)
+    np.testing.assert_array_equal(size, before)
+    assert powered(np.array([0.0, 2.0]), 0.0).tolist() == [0.0, 1.0]
