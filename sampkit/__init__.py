@@ -14,6 +14,7 @@ _SUBMODULES = (
     "base",
     "combine",
     "compose",
+    "coreset",
     "datasets",
     "demo",
     "diffusion",
