@@ -53,13 +53,13 @@ def real_rows(n: int) -> Any:
 
 def by_qr(X: Any) -> Any:
     """Squared row norms of the orthonormal factor."""
-    Q, _ = scipy.linalg.qr(X, mode="economic")  # refuses NaN, as ours does
+    Q, _ = scipy.linalg.qr(X, mode="economic", check_finite=False)
     return np.einsum("ij,ij->i", Q, Q)
 
 
 def by_svd(X: Any) -> Any:
     """Squared row norms of the left singular vectors."""
-    U, _, _ = scipy.linalg.svd(X, full_matrices=False)
+    U, _, _ = scipy.linalg.svd(X, full_matrices=False, check_finite=False)
     return np.einsum("ij,ij->i", U, U)
 
 
@@ -138,7 +138,7 @@ def leverage_cases() -> list[Case]:
 
         name = f"leverage {n} x {d}"
         found += [
-            Case(name, ours, lambda X=X: by_qr(X), "scipy QR", against_qr, rounds=6),
+            Case(name, ours, lambda X=X: by_qr(X), "scipy QR", against_qr, rounds=4),
             Case(name, ours, lambda X=X: by_svd(X), "scipy SVD", rounds=2),
             Case(name, ours, lambda X=X: by_pinv(X), "X pinv(XᵀX)", rounds=5),
             with_pylspack(name, ours, X, against_pylspack),

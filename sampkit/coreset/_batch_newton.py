@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.coreset._powers import powered
 from sampkit.coreset._products import RowProducts
 
 Vector = npt.NDArray[np.float64]
@@ -72,33 +73,9 @@ def _log_norm(values: Vector, power: float) -> tuple[Vector, Vector]:
     size = np.abs(values)
     largest = size.max(axis=1)
     size /= np.where(largest > 0, largest, 1.0)[:, None]
-    _raise(size, power)
+    size = powered(size, power)
     with np.errstate(divide="ignore"):
         return largest, power * np.log(largest) + np.log(size.sum(axis=1))
-
-
-def _raise(values: Vector, power: float) -> None:
-    """``values **= power`` for values >= 0, by products where the power is a small integer."""
-    if power == 1.0:
-        return
-    if power == 2.0:
-        np.multiply(values, values, out=values)
-    elif power in (3.0, 4.0, 6.0, 8.0):
-        base = values.copy() if power == 3.0 else None
-        np.multiply(values, values, out=values)
-        if base is not None:
-            values *= base
-        elif power == 6.0:
-            values *= values * values
-        else:
-            for _ in range(int(power) // 4):
-                np.multiply(values, values, out=values)
-    elif power == 1.5:
-        values *= np.sqrt(values)
-    elif power == 0.5:
-        np.sqrt(values, out=values)
-    else:
-        np.power(values, power, out=values)
 
 
 def _weights(residual: Vector, size: Vector, log_f: Vector, p: float) -> Vector:
@@ -107,11 +84,8 @@ def _weights(residual: Vector, size: Vector, log_f: Vector, p: float) -> Vector:
     weight /= size[:, None]
     if p < 2:
         weight += 1e-10 * np.exp(log_f / p - np.log(size))[:, None]
-        if p == 1.5:
-            np.sqrt(weight, out=weight)
-            return np.reciprocal(weight, out=weight)
-        return np.power(weight, p - 2, out=weight)
-    _raise(weight, p - 2.0)
+        return powered(weight, p - 2.0)
+    weight = powered(weight, p - 2.0)
     weight += 1e-14
     return weight
 
