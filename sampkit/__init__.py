@@ -17,6 +17,8 @@ _SUBMODULES = (
     "coreset",
     "datasets",
     "demo",
+    "diffusion",
+    "diversity",
     "metrics",
     "neighbors",
     "over_sampling",

@@ -18,6 +18,7 @@ from ._optional import (
     load_phoneme,
     load_pima,
 )
+from ._unicode import load_unicode_chart
 
 __all__ = [
     "list_datasets",
@@ -31,6 +32,7 @@ __all__ = [
     "load_phoneme",
     "load_pima",
     "load_satimage",
+    "load_unicode_chart",
     "make_imbalanced_blobs",
     "make_imbalanced_moons",
     "make_mixed_frame",
