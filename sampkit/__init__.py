@@ -20,6 +20,7 @@ _SUBMODULES = (
     "diffusion",
     "diversity",
     "metrics",
+    "minmax",
     "neighbors",
     "over_sampling",
     "privacy",
