@@ -65,14 +65,15 @@ def initial_noise(
     True
     """
     like = torch.empty(0, dtype=dtype, device=device)
-    noise = _normal(tuple(shape), like, generator)
+    noise = normal_noise(tuple(shape), like, generator)
     start = float(np.asarray(grid, dtype=np.float64).ravel()[0])
     sigma = float(schedule.sigma(start))
     total = sigma**2 + float(schedule.alpha(start)) ** 2
     return noise if abs(total - 1) < 1e-9 else noise * sigma
 
 
-def _normal(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tensor:
+def normal_noise(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tensor:
+    """Standard normal noise from one generator, or row by row from one for each sample."""
     if generator is None or isinstance(generator, torch.Generator):
         device = like.device if generator is None else generator.device
         noise = torch.randn(shape, dtype=like.dtype, device=device, generator=generator)
@@ -83,7 +84,7 @@ def _normal(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tens
             f"generator must be one generator or one for each of the {shape[0]} samples, got "
             f"{len(generators)}."
         )
-    rows = [_normal(shape[1:], like, each) for each in generators]
+    rows = [normal_noise(shape[1:], like, each) for each in generators]
     return torch.stack(rows)
 
 
@@ -271,7 +272,7 @@ class _Noises:
         if not self.rows[i].noise:
             return None
         if self.noise is None:
-            return _normal(self.shape, self.like, self.generator)
+            return normal_noise(self.shape, self.like, self.generator)
         drawn = self.noise(i) if callable(self.noise) else self.noise[i]
         if tuple(drawn.shape) != self.shape:
             raise ValueError(

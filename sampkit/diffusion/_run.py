@@ -46,12 +46,10 @@ class Run:
         self.outputs: dict[int, Tensor] = {}
         self.free: list[Tensor] = []
         self.mine: dict[int, Tensor] = {}  # the buffers made here, which may be written to
-        self.y: Tensor = x
+        self.y: Tensor | None = None
 
     def receive(self, i: int, y: Tensor) -> Tensor | None:
-        """Take the output at state i: keep it, correct the state, mix. The data prediction if it
-        is to be shown.
-        """
+        """Keep the output at state i, correct the state, mix; the data prediction, if shown."""
         step, x = self.steps[i], self.states[i]
         if self.may_switch and y.requires_grad:
             self.functional = True
@@ -78,6 +76,7 @@ class Run:
         """Apply row i."""
         step = self.steps[i]
         following = self._sum(step.update, self.y)
+        self.y = None
         if noise is not None:
             following = self._add(following, noise, step.noise)
         self.states[i + 1] = following
@@ -91,6 +90,11 @@ class Run:
         state = self.states[i]
         self.mine.pop(id(state), None)
         return state
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        for kept in (self.states, self.outputs, self.free, self.mine):
+            kept.clear()
 
     # --- arithmetic ------------------------------------------------------------------------------
 
@@ -112,10 +116,10 @@ class Run:
             mixed = self._add(mixed, self.outputs[place], weight)
         self.outputs[mix.place] = mixed
 
-    def _sum(self, wanted: Sum, y: Tensor) -> Tensor:
+    def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:
         base = self.states.pop(wanted.base) if wanted.last_use else self.states[wanted.base]
         total = self._scaled(base, wanted.a, wanted.last_use)
-        if wanted.of_y:
+        if y is not None and wanted.of_y:
             total = self._add(total, y, wanted.of_y)
         for place, weight in wanted.terms:
             total = self._add(total, self.outputs[place], weight)
