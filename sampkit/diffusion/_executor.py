@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._liveness import Liveness
+from sampkit.diffusion._run import Run
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.models import Call, Levels, Model
-from sampkit.diffusion.plan import Plan, Update
+from sampkit.diffusion.models import Call, Model
+from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
 
 if TYPE_CHECKING:
@@ -65,14 +65,15 @@ def initial_noise(
     True
     """
     like = torch.empty(0, dtype=dtype, device=device)
-    noise = _normal(tuple(shape), like, generator)
+    noise = normal_noise(tuple(shape), like, generator)
     start = float(np.asarray(grid, dtype=np.float64).ravel()[0])
     sigma = float(schedule.sigma(start))
     total = sigma**2 + float(schedule.alpha(start)) ** 2
     return noise if abs(total - 1) < 1e-9 else noise * sigma
 
 
-def _normal(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tensor:
+def normal_noise(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tensor:
+    """Standard normal noise from one generator, or row by row from one for each sample."""
     if generator is None or isinstance(generator, torch.Generator):
         device = like.device if generator is None else generator.device
         noise = torch.randn(shape, dtype=like.dtype, device=device, generator=generator)
@@ -83,7 +84,7 @@ def _normal(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tens
             f"generator must be one generator or one for each of the {shape[0]} samples, got "
             f"{len(generators)}."
         )
-    rows = [_normal(shape[1:], like, each) for each in generators]
+    rows = [normal_noise(shape[1:], like, each) for each in generators]
     return torch.stack(rows)
 
 
@@ -185,21 +186,29 @@ def sample(
     if inplace not in ("auto", True, False):
         raise ValueError(f"inplace must be 'auto', True or False, got {inplace!r}.")
     plan = plan_of(solver_or_plan, model.schedule, grid)
-    run = _Run(model, x, plan, cond, postprocess, inplace, dtype)
-    noises = _Noises(plan, run.state(0), generator, noise)
+    run = Run(
+        model, x, plan, postprocess=postprocess, inplace=inplace, dtype=dtype,
+        shows_x0=callback is not None,
+    )  # fmt: skip
+    network_dtype = x.dtype if x.dtype in (torch.float16, torch.bfloat16) else run.dtype
+    noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
+    calls = _calls(model, plan, x, run.dtype)
     for i in _steps(plan.n_evals, progress):
-        x0 = run.call(i, keep_x0=callback is not None)
+        y = model._output(run.states[i].to(network_dtype), calls[i], cond).to(run.dtype)
+        x0 = run.receive(i, y)
         if return_trajectory:
-            trajectory.append(run.state(i).clone())
+            trajectory.append(run.states[i].clone())
         run.advance(i, noises(i))
-        if check_finite and not bool(torch.isfinite(run.state(i + 1)).all()):
+        if check_finite and not bool(torch.isfinite(run.states[i + 1]).all()):
             raise FloatingPointError(
                 f"the state after step {i} (t = {plan.times[i + 1]:.6g}) is not finite."
             )
-        if callback is not None and callback(i, float(plan.times[i + 1]), run.state(i + 1), x0):
-            break
-    end = run.state(i + 1).to(x.dtype if dtype is None else dtype)
+        if callback is not None:
+            shown: Any = x0
+            if callback(i, float(plan.times[i + 1]), run.states[i + 1], shown):
+                break
+    end = run.states[i + 1].to(x.dtype if dtype is None else dtype)
     if not return_trajectory:
         return end
     return end, [*trajectory, end.clone()]
@@ -236,6 +245,17 @@ def _steps(n: int, progress: bool) -> Iterable[int]:
     return tqdm(range(n), desc="sampling", unit="call")
 
 
+def _calls(model: Model, plan: Plan, x: Tensor, dtype: Any) -> list[Call]:
+    """The times of all calls, put on the device once."""
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    numbers = [row.t for row in plan.rows]
+    times = torch.tensor(numbers, dtype=torch.float64, device=x.device)
+    model_times = model._model_times(times).to(wide)
+    expanded = (each[:, None].expand(-1, x.shape[0]) for each in (times.to(wide), model_times))
+    rows = (each.unbind() for each in expanded)
+    return [Call(*numbers_and_rows) for numbers_and_rows in zip(numbers, *rows, strict=True)]
+
+
 class _Noises:
     """Where the noise of a row comes from."""
 
@@ -252,175 +272,10 @@ class _Noises:
         if not self.rows[i].noise:
             return None
         if self.noise is None:
-            return _normal(self.shape, self.like, self.generator)
+            return normal_noise(self.shape, self.like, self.generator)
         drawn = self.noise(i) if callable(self.noise) else self.noise[i]
         if tuple(drawn.shape) != self.shape:
             raise ValueError(
                 f"noise of row {i} must be of shape {self.shape}, got {tuple(drawn.shape)}."
             )
         return drawn.to(self.like)
-
-
-class _Run:
-    """States and outputs of one run, in as few buffers as the plan allows."""
-
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        plan: Plan,
-        cond: Any,
-        postprocess: Callable[[Tensor], Tensor] | None,
-        inplace: bool | str,
-        dtype: Any,
-    ):
-        half = x.dtype in (torch.float16, torch.bfloat16)
-        self.dtype = dtype or (torch.float32 if half else x.dtype)
-        self.network_dtype = x.dtype if half else None
-        self.model, self.plan, self.cond, self.postprocess = model, plan, cond, postprocess
-        self.functional = inplace is False or (
-            inplace == "auto" and torch.is_grad_enabled() and x.requires_grad
-        )
-        self.may_switch = inplace == "auto"
-        self.live = Liveness(plan)
-        self.states: dict[int, Tensor] = {0: x.to(self.dtype)}
-        self.outputs: dict[str, dict[int, Tensor]] = {"x0": {}, "eps": {}}
-        self.free: list[Tensor] = []
-        self.mine: dict[int, Tensor] = {}  # the buffers made here, which may be written to
-        self.calls = self._calls(x)
-
-    def _calls(self, x: Tensor) -> list[Call]:
-        wide = torch.float64 if self.dtype == torch.float64 else torch.float32
-        numbers = [row.t for row in self.plan.rows]
-        times = torch.tensor(numbers, dtype=torch.float64, device=x.device)
-        model_times = self.model._model_times(times).to(wide)
-        times = times.to(wide)
-        n = x.shape[0]
-        return [
-            Call(t, times[i].expand(n), model_times[i].expand(n)) for i, t in enumerate(numbers)
-        ]
-
-    def state(self, i: int) -> Tensor:
-        return self.states[i]
-
-    # --- one call --------------------------------------------------------------------------------
-
-    def call(self, i: int, keep_x0: bool) -> Tensor:
-        """Call the network at state i, predict, correct the state, mix; returns what x0 is."""
-        row, x = self.plan.rows[i], self.states[i]
-        y = self._network(x, i)
-        self.functional = self.functional or (self.may_switch and y.requires_grad)
-        x0 = self._predict(i, row.t, x, y, keep_x0)
-        if i and (corrector := self.plan.rows[i - 1].corrector) is not None:
-            corrected = self._update(corrector, i - 1, i, 2 * i)
-            self._drop_state(i)
-            self.states[i] = corrected
-        if row.mix is not None:
-            x0 = x0.clone() if keep_x0 else x0
-            self._mix(row.mix, i)
-        self._release(2 * i, i)
-        return x0
-
-    def _network(self, x: Tensor, i: int) -> Tensor:
-        given = x if self.network_dtype is None else x.to(self.network_dtype)
-        return self.model._output(given, self.calls[i], self.cond).to(self.dtype)
-
-    def _predict(self, i: int, t: float, x: Tensor, y: Tensor, keep_x0: bool) -> Tensor:
-        s = self.plan.schedule
-        levels = Levels(float(s.alpha(t)), float(s.sigma(t)))
-        p, q = self.model._shares(t, levels)
-        alpha, sigma = levels
-        det = alpha * q - sigma * p
-        if det == 0:
-            raise ValueError(
-                f"at t = {t:.6g} no data is left (alpha = 0), where noise prediction says nothing: "
-                "start later, or use a model that predicts x0, v or the flow."
-            )
-        wants_x0, wants_eps = self.live.wants("x0", i), self.live.wants("eps", i)
-        x0 = x
-        if self.postprocess is not None:
-            x0 = self.postprocess((x * (q / det)).add(y, alpha=-sigma / det))
-        elif wants_x0:
-            x0 = self._combined(q / det, x, -sigma / det, y)
-        elif keep_x0:
-            x0 = (x * (q / det)).add(y, alpha=-sigma / det)
-        if wants_eps and self.postprocess is None:
-            self.outputs["eps"][i] = self._combined(-p / det, x, alpha / det, y)
-        elif wants_eps:
-            self.outputs["eps"][i] = self._combined(1 / sigma, x, -alpha / sigma, x0)
-        if wants_x0:
-            self.outputs["x0"][i] = x0
-        return x0
-
-    def _mix(self, weights: tuple[float, ...], i: int) -> None:
-        for outputs in self.outputs.values():
-            if i not in outputs:
-                continue
-            mixed = self._scaled(outputs.pop(i), weights[0], last_use=True)
-            for age, weight in enumerate(weights):
-                if age and weight:
-                    mixed = self._add(mixed, outputs[i - age], weight)
-            outputs[i] = mixed
-
-    # --- updates ---------------------------------------------------------------------------------
-
-    def advance(self, i: int, noise: Tensor | None) -> None:
-        """Apply row i."""
-        row = self.plan.rows[i]
-        anchor = i if row.anchor is None else row.anchor
-        following = self._update(row.update, anchor, i, 2 * i + 1)
-        if noise is not None:
-            following = self._add(following, noise, row.noise)
-        self.states[i + 1] = following
-        self._release(2 * i + 1, i + 1)
-
-    def _update(self, update: Update, anchor: int, newest: int, moment: int) -> Tensor:
-        last_use = self.live.state(anchor) <= moment
-        base = self.states.pop(anchor) if last_use else self.states[anchor]
-        total = self._scaled(base, update.a, last_use)
-        for kind, weights in (("x0", update.w_x0), ("eps", update.w_eps)):
-            for age, weight in enumerate(weights):
-                if weight:
-                    total = self._add(total, self.outputs[kind][newest - age], weight)
-        return total
-
-    def _scaled(self, base: Tensor, a: float, last_use: bool) -> Tensor:
-        if self.functional:
-            return base * a
-        if last_use and id(base) in self.mine:
-            return base.mul_(a)
-        return torch.mul(base, a, out=self._buffer(base))
-
-    def _add(self, total: Tensor, other: Tensor, weight: float) -> Tensor:
-        if self.functional:
-            return total.add(other, alpha=weight)
-        return total.add_(other, alpha=weight)
-
-    def _combined(self, a: float, x: Tensor, b: float, y: Tensor) -> Tensor:
-        """``a x + b y`` in a buffer of its own."""
-        return self._add(self._scaled(x, a, last_use=False), y, b)
-
-    # --- buffers ---------------------------------------------------------------------------------
-
-    def _buffer(self, like: Tensor) -> Tensor:
-        if self.free:
-            return self.free.pop()
-        buffer = torch.empty_like(like)
-        self.mine[id(buffer)] = buffer
-        return buffer
-
-    def _give_back(self, tensor: Tensor) -> None:
-        if not self.functional and id(tensor) in self.mine:
-            self.free.append(tensor)
-
-    def _drop_state(self, i: int) -> None:
-        if i in self.states:
-            self._give_back(self.states.pop(i))
-
-    def _release(self, moment: int, current: int) -> None:
-        """Forget what no later moment reads; the current state is still shown to the caller."""
-        for k in [k for k in self.states if k != current and self.live.state(k) <= moment]:
-            self._drop_state(k)
-        for kind, outputs in self.outputs.items():
-            for k in [k for k in outputs if self.live.output(kind, k) <= moment]:
-                self._give_back(outputs.pop(k))
