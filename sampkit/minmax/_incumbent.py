@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sampkit._array import on_host
 from sampkit.minmax._problem import Problem
 
-_REPORT_EVERY = 0.05  # seconds between two calls of a callback without news
+_REPORT_EVERY = 0.02  # seconds between two calls of a callback without news
 _SAME = 1e-12  # relative difference that counts as none
 
 
