@@ -310,7 +310,7 @@ class _Clock:
 
         def call(_: float, objective: float) -> bool:
             seconds = perf_counter() - self.began
-            if self.callback is not None and self.callback(seconds, objective / gain) is True:
+            if self.callback is not None and self.callback(seconds, objective / gain):
                 self.stopped = True
             return self.stopped
 

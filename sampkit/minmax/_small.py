@@ -104,7 +104,11 @@ class SmallEngine:
         else:
             vectors = self._lattice.vectors
             chosen = rng.integers(len(vectors), size=rng.integers(2, 9))
-            index += rng.choice([-1, 1], size=len(chosen)) @ vectors[chosen]
+            for sign, at in zip(rng.choice([-1, 1], size=len(chosen)), chosen, strict=True):
+                # a short vector may have large entries: cut off at a limit it is short no more
+                moved = index + sign * vectors[at]
+                if ((moved >= 0) & (moved < self._counts)).all():
+                    index = moved
         return self.state(np.clip(index, 0, self._counts - 1))
 
     def iterations(

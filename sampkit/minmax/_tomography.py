@@ -242,7 +242,7 @@ class _Task:
     def on_sweep(self, potential: float) -> bool:
         seconds = perf_counter() - self.began
         self.history.append((seconds, potential))
-        if self.callback is not None and self.callback(seconds, potential) is True:
+        if self.callback is not None and self.callback(seconds, potential):
             self.status = "stopped"
         return self.status == "stopped"
 

@@ -107,10 +107,10 @@ def test_rounded_sirt(seed, n_levels, rounded):
 
 def test_sirt_solves_a_consistent_system_in_the_weighted_norm():
     rng = np.random.default_rng(0)
-    A = rng.uniform(0.1, 1, (30, 5))
+    A = np.vstack([np.eye(5)] * 6) + rng.uniform(0, 0.1, (30, 5))
     x = rng.normal(size=5)
-    np.testing.assert_allclose(sirt(A, A @ x, 20000), x, atol=1e-6)
-    np.testing.assert_allclose(sart(A, A @ x, 3000, block_size=7), x, atol=1e-6)
+    np.testing.assert_allclose(sirt(A, A @ x, 300), x, atol=1e-6)
+    np.testing.assert_allclose(sart(A, A @ x, 100, block_size=7), x, atol=1e-6)
 
 
 def test_sirt_of_one_block_is_sart():

@@ -146,7 +146,7 @@ def quantize_module(
             report += reports
             answers = [callback(len(report), count, one) for one in reports] if callback else []
             interrupted = any(one.quantized.status == "interrupted" for one in reports)
-            if interrupted or any(answer is True for answer in answers):
+            if interrupted or any(answers):
                 break
     model.train(was_training)
     return QuantizedModule(model, report)
