@@ -226,7 +226,7 @@ def digits() -> dict[str, Table]:
     return {"Digits": rows}
 
 
-def transformer() -> dict[str, Table]:
+def transformer(widths: Sequence[int] = (3, 4)) -> dict[str, Table]:
     """All 36 linear layers of a sentence encoder, one after the other, on real text."""
     import torch
 
@@ -243,7 +243,7 @@ def transformer() -> dict[str, Table]:
         "p=4, original outputs": {"p": 4, "target": "original"},
     }
     rows = []
-    for bits in (3, 4):
+    for bits in widths:
         seconds = {}
         for name, options in choices.items():
             began = time.process_time()

@@ -79,6 +79,7 @@ errors.annotate(
     fontsize=8,
 )
 errors.set(xscale="log", xlabel="people, worst first", ylabel="error", title="Sorted errors")
+errors.set_ylim(0, 165)
 errors.legend(frameon=False, fontsize=8, loc="lower left")
 
 # %%

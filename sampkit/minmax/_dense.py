@@ -143,29 +143,21 @@ class DenseEngine:
     def _take_best(self, index: Array, target: Array, objective: Array) -> None:
         watch, incumbents = self.incumbents.watch, self.incumbents
         order = np.lexsort((objective, target))
+        rank = np.arange(len(order)) - np.searchsorted(target[order], target[order])
+        # an infinite objective: time was up before the state's turn
+        best = order[(rank < POLISHED) & np.isfinite(objective[order])]
+        incumbents.offer_all(target[best], index[best])
         if self.xp is not np and self.rows.free is None:
-            self._take_best_together(index, target, objective, order)
+            self._take_best_together(index, target, best)
             return
         for i in np.unique(target).tolist():
-            best = order[target[order] == i][:POLISHED]
-            best = best[np.isfinite(objective[best])]  # those that were reached before time was up
-            if not len(best):
-                continue
-            incumbents.offer(i, index[best[0]])
-            for state in best.tolist():
+            for state in best[target[best] == i].tolist():
                 if watch() or incumbents.done(i):
                     break
                 self._keep(i, self._polished(index[state], i))
 
-    def _take_best_together(
-        self, index: Array, target: Array, objective: Array, order: Array
-    ) -> None:
+    def _take_best_together(self, index: Array, target: Array, best: Array) -> None:
         """The same on a device: the best of all targets are polished in step."""
-        ranked = target[order]
-        rank = np.arange(len(order)) - np.searchsorted(ranked, ranked)
-        best = order[(rank < POLISHED) & np.isfinite(objective[order])]
-        for state in best.tolist():
-            self.incumbents.offer(int(target[state]), index[state])
         best = best[[not self.incumbents.done(int(i)) for i in target[best]]]
         if not len(best) or self.incumbents.watch():
             return

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit._array import on_host
+from sampkit._chunks import chunks, rows_per_chunk
 from sampkit.minmax._problem import Problem
 
-_REPORT_EVERY = 0.05  # seconds between two calls of a callback without news
+_REPORT_EVERY = 0.02  # seconds between two calls of a callback without news
 _SAME = 1e-12  # relative difference that counts as none
 
 
@@ -104,16 +105,31 @@ class Incumbents:
 
         Returns its objective.
         """
-        problem = self.problem.of_targets(slice(target, target + 1))
-        residual = problem.residual(problem.levels.value(index[None]))
-        objective = float(problem.objective(residual)[0])
-        squares = float((residual[0] * residual[0]).sum())
+        return float(self.offer_all(np.array([target]), index[None])[0])
+
+    def offer_all(
+        self, targets: npt.NDArray[np.int64], index: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """`offer` for several states (states, n) at once; their objectives."""
+        out = np.empty(len(targets))
+        for at in chunks(len(targets), rows_per_chunk(8 * 2 * self.problem.m)):
+            problem = self.problem.of_targets(targets[at])
+            residual = problem.residual(problem.levels.value(index[at]))
+            out[at] = on_host(problem.objective(residual))
+            squares = on_host((residual * residual).sum(axis=1))
+            for i, one, *judged in zip(targets[at], index[at], out[at], squares, strict=True):
+                self._judge(int(i), one, *map(float, judged))
+        return out
+
+    def _judge(
+        self, target: int, index: npt.NDArray[np.int64], objective: float, squares: float
+    ) -> None:
         here = self.objective[target]
         level = abs(here) * _SAME if np.isfinite(here) else 0.0
         if objective > here + level or (
             objective >= here - level and squares >= self.squares[target]
         ):
-            return objective
+            return
         better = objective < here
         self.index[target] = index
         self.squares[target] = squares
@@ -123,7 +139,6 @@ class Incumbents:
                 mean = float(self.objective.mean())
                 if mean < self.watch.objective:
                     self.watch.improved(mean)
-        return objective
 
     def done(self, target: int) -> bool:
         """Whether nothing better is wanted, or possible."""

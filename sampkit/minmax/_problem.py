@@ -66,12 +66,13 @@ class Problem:
             return float(abs(self.A.data).max()) if self.A.nnz else 0.0
         return max(float(self.A.max()), -float(self.A.min()))
 
-    def of_targets(self, some: slice) -> Problem:
+    def of_targets(self, some: Any) -> Problem:
         """The same for some of the targets."""
         frozen = self.frozen
         if frozen is not None and len(frozen) > 1:
             frozen = frozen[some]
-        return replace(self, B=self.B[some], levels=self.levels.of_targets(some), frozen=frozen)
+        here = some if isinstance(some, slice) else self.xp.asarray(some)
+        return replace(self, B=self.B[here], levels=self.levels.of_targets(some), frozen=frozen)
 
     def residual(self, x: Any) -> Any:
         """A x - b (k, m) in float64 for x (k, n); centred where the intercept is free."""
