@@ -412,4 +412,5 @@ def build() -> ModuleType:
     module.linalg = ModuleType("cupy.linalg")
     module.linalg.norm = restricted("norm", np.linalg.norm, "x ord axis keepdims")
     module.linalg.solve = restricted("solve", np.linalg.solve, "a b")
+    module.linalg.qr = restricted("qr", np.linalg.qr, "a mode")
     return module

@@ -19,6 +19,7 @@ from ._optional import (
     load_pima,
 )
 from ._phantom import make_ellipse_phantom
+from ._unicode import load_unicode_chart
 
 __all__ = [
     "list_datasets",
@@ -32,6 +33,7 @@ __all__ = [
     "load_phoneme",
     "load_pima",
     "load_satimage",
+    "load_unicode_chart",
     "make_ellipse_phantom",
     "make_imbalanced_blobs",
     "make_imbalanced_moons",

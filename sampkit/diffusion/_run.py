@@ -1,0 +1,161 @@
+"""One run of a plan: its states and outputs, in as few buffers as the plan allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sampkit.diffusion._program import Kept, Mix, Sum, program_of
+from sampkit.diffusion._torch import torch
+from sampkit.diffusion.models import Levels, Model
+from sampkit.diffusion.plan import Plan
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Run"]
+
+
+class Run:
+    """States and outputs of one run.
+
+    `receive` takes the network's output at state i, `advance` makes state i + 1 of it. A state may
+    be replaced in `states` before its call; it is never written to.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        x: Tensor,
+        plan: Plan,
+        *,
+        postprocess: Callable[[Tensor], Tensor] | None = None,
+        inplace: bool | str = "auto",
+        dtype: Any = None,
+        shows_x0: bool = False,
+    ):
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        self.dtype = dtype or (torch.float32 if half else x.dtype)
+        self.postprocess, self.shows_x0 = postprocess, shows_x0
+        self.functional = inplace is False or (
+            inplace == "auto" and torch.is_grad_enabled() and x.requires_grad
+        )
+        self.may_switch = inplace == "auto"
+        self.steps = program_of(plan, shares_of(model, plan), postprocess is not None)
+        self.states: dict[int, Tensor] = {0: x.to(self.dtype)}
+        self.outputs: dict[int, Tensor] = {}
+        self.free: list[Tensor] = []
+        self.mine: dict[int, Tensor] = {}  # the buffers made here, which may be written to
+        self.y: Tensor | None = None
+
+    def receive(self, i: int, y: Tensor) -> Tensor | None:
+        """Keep the output at state i, correct the state, mix; the data prediction, if shown."""
+        step, x = self.steps[i], self.states[i]
+        if self.may_switch and y.requires_grad:
+            self.functional = True
+        x0 = None
+        if self.postprocess is not None or self.shows_x0:
+            c, d = step.x0
+            x0 = (x * c).add(y, alpha=d)
+            if self.postprocess is not None:
+                x0 = self.postprocess(x0)
+        for kept in step.kept:
+            self.outputs[kept.place] = self._kept(kept, x, y, x0)
+        if step.corrector is not None:
+            corrected = self._sum(step.corrector, y)
+            self._give_back(self.states[i])
+            self.states[i] = corrected
+        for mix in step.mixes:
+            self._mix(mix)
+        for place in step.spent_at_call:
+            self._give_back(self.outputs.pop(place))
+        self.y = y
+        return x0
+
+    def advance(self, i: int, noise: Tensor | None) -> None:
+        """Apply row i."""
+        step = self.steps[i]
+        following = self._sum(step.update, self.y)
+        self.y = None
+        if noise is not None:
+            following = self._add(following, noise, step.noise)
+        self.states[i + 1] = following
+        for place in step.spent_at_update:
+            self._give_back(self.outputs.pop(place))
+        if step.drops_state:
+            self._give_back(self.states.pop(i))
+
+    def hand_out(self, i: int) -> Tensor:
+        """State i, for good: it is never written to again."""
+        state = self.states[i]
+        self.mine.pop(id(state), None)
+        return state
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        for kept in (self.states, self.outputs, self.free, self.mine):
+            kept.clear()
+
+    # --- arithmetic ------------------------------------------------------------------------------
+
+    def _kept(self, kept: Kept, x: Tensor, y: Tensor, x0: Tensor | None) -> Tensor:
+        if self.postprocess is not None:
+            assert x0 is not None
+            if kept.ratio is None:
+                return x0
+            y = x0
+        if self.functional:
+            return y if kept.ratio is None else x.add(y, alpha=kept.ratio)
+        if kept.ratio is None:  # the network may write its next output into the same memory
+            return self._buffer(x).copy_(y)
+        return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
+
+    def _mix(self, mix: Mix) -> None:
+        mixed = self._scaled(self.outputs.pop(mix.place), mix.a, last_use=True)
+        for place, weight in mix.terms:
+            mixed = self._add(mixed, self.outputs[place], weight)
+        self.outputs[mix.place] = mixed
+
+    def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:
+        base = self.states.pop(wanted.base) if wanted.last_use else self.states[wanted.base]
+        total = self._scaled(base, wanted.a, wanted.last_use)
+        if y is not None and wanted.of_y:
+            total = self._add(total, y, wanted.of_y)
+        for place, weight in wanted.terms:
+            total = self._add(total, self.outputs[place], weight)
+        return total
+
+    def _scaled(self, base: Tensor, a: float, last_use: bool) -> Tensor:
+        if self.functional:
+            return base * a
+        if last_use and id(base) in self.mine:
+            return base.mul_(a)
+        return torch.mul(base, a, out=self._buffer(base))
+
+    def _add(self, total: Tensor, other: Tensor, weight: float) -> Tensor:
+        if self.functional:
+            return total.add(other, alpha=weight)
+        return total.add_(other, alpha=weight)
+
+    # --- buffers ---------------------------------------------------------------------------------
+
+    def _buffer(self, like: Tensor) -> Tensor:
+        if self.free:
+            return self.free.pop()
+        buffer = torch.empty_like(like)
+        self.mine[id(buffer)] = buffer
+        return buffer
+
+    def _give_back(self, tensor: Tensor) -> None:
+        if not self.functional and id(tensor) in self.mine:
+            self.free.append(tensor)
+
+
+def shares_of(model: Model, plan: Plan) -> list[tuple[float, float]]:
+    """P and q of ``output = p x0 + q eps`` at every call."""
+    times = plan.times[:-1]
+    alphas, sigmas = plan.schedule.alpha(times).tolist(), plan.schedule.sigma(times).tolist()
+    return [
+        model._shares(t, Levels(alpha, sigma))
+        for t, alpha, sigma in zip(times.tolist(), alphas, sigmas, strict=True)
+    ]

@@ -1,0 +1,593 @@
+"""Plans inside diffusers' pipelines, and its networks as models here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import sampkit.diffusion.accelerate  # noqa: F401  (so that stored transforms are known)
+from sampkit.diffusion._diffusers import EXCHANGEABLE, ConfigMixin, SchedulerMixin, SchedulerOutput
+from sampkit.diffusion._executor import normal_noise
+from sampkit.diffusion._run import Run
+from sampkit.diffusion._torch import torch
+from sampkit.diffusion.grids import check_grid, time_grid
+from sampkit.diffusion.guidance import Clip, DynamicThreshold
+from sampkit.diffusion.models import DiffusionModel
+from sampkit.diffusion.plan import Plan, Row
+from sampkit.diffusion.schedules import DiscreteVPSchedule, NoiseSchedule
+from sampkit.diffusion.solvers import solver_from_dict
+from sampkit.diffusion.solvers._steps import falls_at_the_end
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["PlanScheduler", "from_diffusers"]
+
+PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+BETA_SCHEDULES = {
+    "linear": "linear",
+    "scaled_linear": "scaled_linear",
+    "squaredcos_cap_v2": "cosine",
+    "cosine": "cosine",
+}
+LIMITS = {"Clip": Clip, "DynamicThreshold": DynamicThreshold}
+
+
+class PlanScheduler(SchedulerMixin, ConfigMixin):
+    """Any solver as a scheduler of diffusers.
+
+    Parameters
+    ----------
+    solver : Solver or dict
+        What makes the plans, or its `to_dict`.
+    num_train_timesteps : int, default=1000
+        Training steps of the network, >= 1.
+    beta_start, beta_end : float, default=1e-4 and 0.02
+        First and last noise rate.
+    beta_schedule : {"linear", "scaled_linear", "squaredcos_cap_v2"}, default="linear"
+        Rates between them, by diffusers' names.
+    prediction_type : {"epsilon", "sample", "v_prediction"}, default="epsilon"
+        What the network predicts, by diffusers' names.
+    timestep_spacing : str, default="linspace"
+        Any spacing of `time_grid`; "linspace", "leading" and "trailing" are diffusers'.
+    steps_offset : int, default=0
+        Added to the times of "leading".
+    final : {"t_end", "zero"}, default="t_end"
+        Where samples end: at training step 0, or at the clean data.
+    postprocess : Clip, DynamicThreshold, callable, dict or None, default=None
+        Applied to every data prediction.
+    trained_betas : sequence of float or None, default=None
+        The noise rates themselves; the other ones are not looked at then.
+    rescale_betas_zero_snr : bool, default=False
+        Rates moved so that no data is left at the last training step.
+
+    Attributes
+    ----------
+    solver : Solver
+        As given.
+    schedule : DiscreteVPSchedule
+        What the rates make.
+    timesteps : tensor of shape (n_evals,)
+        One time for every network call, stages included; after `set_timesteps`.
+    sigmas : tensor of shape (n_evals + 1,)
+        sigma / alpha of the states.
+    init_noise_sigma : float
+        1: pipelines start from standard normal noise.
+    order : int
+        1: every entry of `timesteps` is one call.
+
+    Raises
+    ------
+    ValueError
+        A parameter out of range.
+
+    Notes
+    -----
+    The plan is worked out by `set_timesteps`, and again for what is left of the grid when the first
+    `step` is in its middle (image to image), so that the warm-up of multistep solvers starts there;
+    ``lower_order_final="auto"`` goes by the number of steps asked for.
+
+    Examples
+    --------
+    >>> from sampkit.diffusion import UniPC
+    >>> from sampkit.diffusion.interop import PlanScheduler  # doctest: +SKIP
+    >>> pipe.scheduler = PlanScheduler.from_config(  # doctest: +SKIP
+    ...     pipe.scheduler.config, solver=UniPC(order=2)
+    ... )
+    """
+
+    config_name = "scheduler_config.json"
+    _compatibles = EXCHANGEABLE  # whose keys are carried along unread
+    order = 1
+    init_noise_sigma = 1.0
+
+    def __init__(
+        self,
+        solver: Any,
+        num_train_timesteps: int = 1000,
+        beta_start: float = 1e-4,
+        beta_end: float = 0.02,
+        beta_schedule: str = "linear",
+        prediction_type: str = "epsilon",
+        timestep_spacing: str = "linspace",
+        steps_offset: int = 0,
+        final: str = "t_end",
+        postprocess: Any = None,
+        trained_betas: Sequence[float] | None = None,
+        rescale_betas_zero_snr: bool = False,
+    ):
+        self.solver = solver_from_dict(solver) if isinstance(solver, dict) else solver
+        if not (hasattr(self.solver, "plan") and hasattr(self.solver, "to_dict")):
+            raise ValueError(
+                "solver must have the methods plan(schedule, grid) and to_dict(), got "
+                f"{type(solver).__name__}."
+            )
+        if final not in ("t_end", "zero"):
+            raise ValueError(f"final must be 't_end' or 'zero', got {final!r}.")
+        self.postprocess = _restored(postprocess)
+        betas = None if trained_betas is None else [float(beta) for beta in trained_betas]
+        self.register_to_config(
+            solver=self.solver.to_dict(),
+            num_train_timesteps=num_train_timesteps,
+            beta_start=beta_start,
+            beta_end=beta_end,
+            beta_schedule=beta_schedule,
+            prediction_type=prediction_type,
+            timestep_spacing=timestep_spacing,
+            steps_offset=steps_offset,
+            final=final,
+            postprocess=_stored(self.postprocess),
+            trained_betas=betas,
+            rescale_betas_zero_snr=rescale_betas_zero_snr,
+        )
+        self.schedule = _schedule_of(self.config)
+        self._model = DiffusionModel(_called_outside, self.schedule, _prediction_of(self.config))
+        self._forget()
+        self._grid(2)  # refuses an unknown spacing now
+
+    def __len__(self) -> int:
+        return int(self.config.num_train_timesteps)
+
+    def to_json_string(self) -> str:
+        """The configuration as JSON.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            `postprocess` is a function of one's own.
+        """
+        kept = self.config["postprocess"]
+        if kept is not None and not isinstance(kept, dict):
+            raise ValueError(
+                f"postprocess={kept!r} cannot be stored, only Clip and DynamicThreshold can: give "
+                "it again to from_pretrained or from_config."
+            )
+        text: str = super().to_json_string()
+        return text
+
+    # --- before a run ----------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self.num_inference_steps: int | None = None
+        self.timesteps = torch.empty(0)
+        self.sigmas = torch.empty(0)
+        self._plan: Plan | None = None
+        self._begin_index: int | None = None
+        self._forget_run()
+
+    def _forget_run(self) -> None:
+        self._run: Run | None = None
+        self._done = 0
+        self._run_plan: Plan | None = None
+
+    @property
+    def begin_index(self) -> int | None:
+        """Place in `timesteps` where the run began, None before the first step."""
+        return self._begin_index
+
+    @property
+    def step_index(self) -> int | None:
+        """Place in `timesteps` of the next call, None before the first step."""
+        return None if self._run is None else (self._begin_index or 0) + self._done
+
+    def _grid(self, n_steps: int) -> np.ndarray:
+        own = getattr(self.solver, "grid", None)  # of a SolverSchedule
+        config = self.config
+        spacing, final = config.timestep_spacing, config.final
+        grid = time_grid(
+            self.schedule, n_steps, spacing, offset=config.steps_offset,
+            final="zero" if final == "zero" else None,
+        )  # fmt: skip
+        return grid if own is None else np.asarray(own)
+
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        timesteps: Any = None,
+        sigmas: Any = None,
+    ) -> None:
+        """Work out the plan; whatever a former run left is forgotten.
+
+        Parameters
+        ----------
+        num_inference_steps : int or None, default=None
+            Steps of the grid, >= 1.
+        device : torch.device or None, default=None
+            Where `timesteps` go.
+        timesteps : sequence of float or None, default=None
+            Instead of a number: the nodes themselves, training steps in falling order. Where the
+            sample ends (`final`) is added.
+        sigmas : sequence of float or None, default=None
+            The nodes as sigma / alpha, falling; a 0 at the end is the clean data.
+
+        Raises
+        ------
+        ValueError
+            None of the three given or more than one, or a grid that the solver cannot run on.
+        """
+        given = {"num_inference_steps": num_inference_steps, "timesteps": timesteps}
+        given["sigmas"] = sigmas
+        named = [name for name, value in given.items() if value is not None]
+        if len(named) != 1:
+            raise ValueError(
+                f"one of num_inference_steps, timesteps and sigmas must be given, got {named}."
+            )
+        if num_inference_steps is not None:
+            grid = self._grid(num_inference_steps)
+        else:
+            grid = self._with_end(timesteps, sigmas)
+        plan = _settled(self.solver, len(grid) - 1).plan(self.schedule, grid)
+        self._forget()
+        self._plan, self.num_inference_steps = plan, len(grid) - 1
+        times = plan.times
+        whole = bool((times[:-1] == np.round(times[:-1])).all())
+        dtype = torch.int64 if whole else torch.float32
+        self.timesteps = torch.tensor(times[:-1].tolist(), dtype=dtype, device=device)
+        with np.errstate(over="ignore"):
+            ratios = np.exp(-np.asarray(self.schedule.lam(times)))
+        self.sigmas = torch.tensor(ratios.tolist(), dtype=torch.float32)
+
+    def _with_end(self, timesteps: Any, sigmas: Any) -> np.ndarray:
+        if timesteps is not None:
+            nodes = np.asarray(_numbers(timesteps))
+        else:
+            with np.errstate(divide="ignore"):
+                nodes = np.asarray(self.schedule.t_from_lam(-np.log(_numbers(sigmas))))
+        end = -1.0 if self.config.final == "zero" else self.schedule.t_min
+        if nodes.ndim != 1 or nodes.size == 0:
+            raise ValueError(f"timesteps must be a list of times, got shape {nodes.shape}.")
+        if nodes[-1] > end:
+            nodes = np.append(nodes, end)
+        return check_grid(self.schedule, nodes)
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        """Say at which entry of `timesteps` the run begins.
+
+        Parameters
+        ----------
+        begin_index : int, default=0
+            In [0, n_evals).
+
+        Raises
+        ------
+        ValueError
+            No plan yet, or an entry at which the solver cannot begin.
+        """
+        plan = self._planned()
+        if not 0 <= begin_index < plan.n_evals:
+            raise ValueError(f"begin_index must be in [0, {plan.n_evals}), got {begin_index!r}.")
+        self._forget_run()
+        self._begin_index = int(begin_index)
+        self._run_plan = self._from(plan, self._begin_index)
+
+    def _planned(self) -> Plan:
+        if self._plan is None:
+            raise ValueError("no timesteps are set: call set_timesteps before step.")
+        return self._plan
+
+    def _from(self, plan: Plan, begin: int) -> Plan:
+        """The plan from a call on, worked out anew on what is left of the grid."""
+        if begin == 0:
+            return plan
+        left = plan.times[begin:-1]
+        reason: Exception | None = None
+        try:
+            if left[0] in plan.grid:
+                nodes = plan.grid[plan.grid <= left[0]]
+                settled = _settled(self.solver, len(plan.grid) - 1)
+                again = settled.plan(self.schedule, nodes)
+                if np.array_equal(again.times[:-1], left):
+                    return again
+            # steps of several calls: what is left begins with a whole one, or cannot begin here
+            rows = tuple(_shifted(row, begin) for row in plan.rows[begin:])
+            return Plan(self.schedule, np.append(left[0], plan.grid[plan.grid < left[0]]), rows)
+        except ValueError as error:
+            reason = error
+        raise ValueError(
+            f"{type(self.solver).__name__} cannot begin at entry {begin} of timesteps: it would "
+            "look back on calls before it. Begin where one of its steps does, or take a multistep "
+            "solver with one call a step."
+        ) from reason
+
+    def _place_of(self, timestep: Any) -> int:
+        """The call at a time: one that begins a step before a stage inside one."""
+        wanted, plan = float(timestep), self._planned()
+        near = np.abs(plan.times[:-1] - wanted) <= 1e-3
+        if not near.any():
+            raise ValueError(f"timestep must be one of the scheduler's timesteps, got {wanted!r}.")
+        places = np.flatnonzero(near).tolist()
+        return next((i for i in places if plan.rows[i].anchor is None), places[0])
+
+    # --- a run -----------------------------------------------------------------------------------
+
+    def scale_model_input(self, sample: Tensor, timestep: Any = None) -> Tensor:
+        """The sample as it is: states are what networks want.
+
+        Parameters
+        ----------
+        sample : tensor
+            A state.
+        timestep : object, default=None
+            Not looked at.
+
+        Returns
+        -------
+        tensor
+        """
+        return sample
+
+    def step(
+        self,
+        model_output: Tensor,
+        timestep: Any,
+        sample: Tensor,
+        generator: Any = None,
+        variance_noise: Tensor | None = None,
+        return_dict: bool = True,
+        **ignored: Any,
+    ) -> Any:
+        """From one state to the next.
+
+        Parameters
+        ----------
+        model_output : tensor of shape (B, ...)
+            The network's output; of twice as many channels, a learned variance is left out.
+        timestep : int, float or tensor
+            Entry of `timesteps`; looked at in the first step only.
+        sample : tensor of shape (B, ...)
+            State that the network saw. Neither it nor `model_output` is written to.
+        generator : torch.Generator, a list of B of them, or None, default=None
+            Source of the noise of stochastic rows.
+        variance_noise : tensor or None, default=None
+            That noise itself.
+        return_dict : bool, default=True
+            False: a tuple of one tensor.
+        **ignored : object
+            What other schedulers' steps take.
+
+        Returns
+        -------
+        SchedulerOutput
+            With `prev_sample`, of the dtype of `sample`.
+
+        Raises
+        ------
+        ValueError
+            Before `set_timesteps`, after the last step, at a time that is none of the entries, or
+            for another shape than before.
+        """
+        plan = self._planned()
+        if self._begin_index is None:
+            self.set_begin_index(self._place_of(timestep))
+        if self._run is None:
+            self._start(sample)
+        run, i = self._run, self._done
+        steps = self._run_plan
+        assert run is not None
+        assert steps is not None
+        if i >= steps.n_evals:
+            raise ValueError(f"all {plan.n_evals} steps are done: call set_timesteps before step.")
+        if model_output.shape != sample.shape and model_output.shape[1] == 2 * sample.shape[1]:
+            model_output = model_output[:, : sample.shape[1]]
+        if not model_output.shape == sample.shape == self._shape:
+            raise ValueError(
+                f"model_output and sample must be of shape {tuple(self._shape)}, got "
+                f"{tuple(model_output.shape)} and {tuple(sample.shape)}."
+            )
+        run.states[i] = sample.to(run.dtype)
+        run.receive(i, model_output.to(run.dtype))
+        run.advance(i, self._noise(steps.rows[i], run.states[i], generator, variance_noise))
+        following = run.hand_out(i + 1).to(sample.dtype)
+        self._done += 1
+        if self._done == steps.n_evals:
+            run.clear()
+        return SchedulerOutput(prev_sample=following) if return_dict else (following,)
+
+    def _start(self, sample: Tensor) -> None:
+        assert self._run_plan is not None
+        self._run = Run(self._model, sample, self._run_plan, postprocess=self.postprocess)
+        self._shape = sample.shape
+
+    def _noise(self, row: Row, like: Tensor, generator: Any, given: Tensor | None) -> Tensor | None:
+        if not row.noise:
+            return None
+        if given is not None:
+            return given.to(like)
+        if isinstance(generator, (list, tuple)) and len(generator) == 1:
+            generator = generator[0]
+        return normal_noise(tuple(like.shape), like, generator)
+
+    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Any) -> Tensor:
+        """Draw from the forward law.
+
+        Parameters
+        ----------
+        original_samples, noise : tensor of shape (B, ...)
+            Data and standard normal noise.
+        timesteps : tensor of shape (B,) or (1,), or a number
+            Training steps.
+
+        Returns
+        -------
+        tensor of shape (B, ...)
+        """
+        times = np.asarray(_numbers(timesteps))
+        t = float(times.reshape(())) if times.size == 1 else times
+        return self.schedule.add_noise(original_samples, noise, t)
+
+
+def _called_outside(x: Tensor, t: Tensor) -> Tensor:
+    raise RuntimeError("a PlanScheduler does not call the network: the pipeline does.")
+
+
+def _numbers(values: Any) -> Any:
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    return np.asarray(plain, dtype=np.float64)
+
+
+def _settled(solver: Any, n_steps: int) -> Any:
+    """The solver with "auto" decided for the steps asked for, not for those that are left."""
+    if not is_dataclass(solver):
+        return solver
+    changed: dict[str, Any] = {}
+    for each in fields(solver):
+        value = getattr(solver, each.name)
+        if each.name == "lower_order_final" and value == "auto":
+            changed[each.name] = falls_at_the_end(value, n_steps)
+        elif hasattr(value, "plan"):
+            changed[each.name] = _settled(value, n_steps)
+    return replace(solver, **changed) if changed else solver  # type: ignore[type-var]
+
+
+def _shifted(row: Row, begin: int) -> Row:
+    return row if row.anchor is None else replace(row, anchor=row.anchor - begin)
+
+
+def _stored(postprocess: Any) -> Any:
+    name = type(postprocess).__name__
+    return {"name": name, **vars(postprocess)} if name in LIMITS else postprocess
+
+
+def _restored(postprocess: Any) -> Callable[[Tensor], Tensor] | None:
+    if isinstance(postprocess, dict):
+        parameters = dict(postprocess)
+        name = parameters.pop("name", None)
+        if name not in LIMITS:
+            raise ValueError(f"postprocess must be of {sorted(LIMITS)}, got {name!r}.")
+        return LIMITS[name](**parameters)
+    if postprocess is not None and not callable(postprocess):
+        raise ValueError(f"postprocess must be callable or None, got {postprocess!r}.")
+    return postprocess
+
+
+def _schedule_of(config: Any) -> DiscreteVPSchedule:
+    """The schedule that a scheduler's config speaks of."""
+    betas = config.get("trained_betas")
+    zero = bool(config.get("rescale_betas_zero_snr"))
+    if betas is not None:
+        return DiscreteVPSchedule(betas=betas, zero_terminal_snr=zero)
+    name = config.get("beta_schedule", "linear")
+    if name not in BETA_SCHEDULES:
+        raise ValueError(f"beta_schedule must be one of {sorted(BETA_SCHEDULES)}, got {name!r}.")
+    return DiscreteVPSchedule(
+        beta_start=config.get("beta_start", 1e-4),
+        beta_end=config.get("beta_end", 0.02),
+        beta_schedule=BETA_SCHEDULES[name],
+        num_train_steps=config.get("num_train_timesteps", 1000),
+        zero_terminal_snr=zero,
+    )
+
+
+def _prediction_of(config: Any) -> str:
+    name = config.get("prediction_type", "epsilon")
+    if name not in PREDICTIONS:
+        raise ValueError(f"prediction_type must be one of {sorted(PREDICTIONS)}, got {name!r}.")
+    return PREDICTIONS[name]
+
+
+class _Network:
+    """A network of diffusers, called as `DiffusionModel` calls."""
+
+    def __init__(self, network: Any):
+        self.network = network
+        self.takes = inspect.signature(network.forward).parameters
+        config = getattr(network, "config", {})
+        self.whole_times = config.get("time_embedding_type") == "learned"
+
+    def __call__(self, x: Tensor, t: Tensor, cond: Any = None, **keywords: Any) -> Tensor:
+        times = t.round().long() if self.whole_times else t
+        out = self.network(x, times, **self._keywords(cond), **keywords)
+        y: Tensor = out.sample if hasattr(out, "sample") else out[0]
+        return y[:, : x.shape[1]] if y.shape[1] == 2 * x.shape[1] else y
+
+    def _keywords(self, cond: Any) -> dict[str, Any]:
+        if cond is None:
+            return {}
+        if isinstance(cond, dict):
+            return cond
+        name = "encoder_hidden_states" if cond.ndim > 1 else "class_labels"
+        if name not in self.takes:
+            raise ValueError(
+                f"cond of {cond.ndim} dimensions would be {name}, which "
+                f"{type(self.network).__name__} does not take: give a dict of its keywords."
+            )
+        return {name: cond}
+
+
+def from_diffusers(
+    unet_or_pipe: Any, schedule: NoiseSchedule | None = None, prediction: str | None = None
+) -> DiffusionModel:
+    """A network of diffusers as a model.
+
+    Parameters
+    ----------
+    unet_or_pipe : network or pipeline of diffusers
+        A pipeline's `unet` or `transformer` is taken, and its scheduler's configuration read.
+    schedule : NoiseSchedule or None, default=None
+        None: as the pipeline's scheduler says.
+    prediction : {"eps", "x0", "v", "score", "flow"} or None, default=None
+        None: as the scheduler says; "eps" for a network.
+
+    Returns
+    -------
+    DiffusionModel
+        A condition of shape (B,) becomes `class_labels`, one of shape (B, tokens, width)
+        `encoder_hidden_states`; a dict goes in by its keywords.
+
+    Raises
+    ------
+    ValueError
+        No schedule given with a network alone, or a scheduler of another kind than discrete
+        variance-preserving ones.
+
+    Examples
+    --------
+    >>> from sampkit.diffusion.interop import from_diffusers  # doctest: +SKIP
+    >>> model = from_diffusers(pipe)  # doctest: +SKIP
+    """
+    network, scheduler = unet_or_pipe, getattr(unet_or_pipe, "scheduler", None)
+    if scheduler is not None:
+        parts = (getattr(unet_or_pipe, name, None) for name in ("unet", "transformer"))
+        network = next((part for part in parts if part is not None), None)
+    if not hasattr(network, "forward"):
+        raise ValueError(
+            "unet_or_pipe must be a network, or a pipeline with a unet or a transformer, got "
+            f"{type(unet_or_pipe).__name__}."
+        )
+    if schedule is None and scheduler is None:
+        raise ValueError("schedule must be given with a network that comes without a pipeline.")
+    config = {} if scheduler is None else scheduler.config
+    return DiffusionModel(
+        _Network(network),
+        _schedule_of(config) if schedule is None else schedule,
+        _prediction_of(config) if prediction is None else prediction,
+    )

@@ -1,0 +1,59 @@
+"""Plans without PyTorch: neither imported when it is there, nor missed when it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PLANS = """
+import sys
+{block}
+import sampkit.diffusion as d
+assert "UniPC" in dir(d)
+schedule = d.DiscreteVPSchedule()
+grid = d.time_grid(schedule, 8, "trailing", final="zero")
+for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
+    plan = solver.plan(schedule, grid)
+    assert d.Plan.from_dict(plan.to_dict()) == plan
+    d.gaussian_law(plan, 0.0, 1.0)
+d.energy_distance([[0.0], [1.0]], [[0.0], [2.0]])
+"""
+BLOCK = """
+from importlib.abc import MetaPathFinder
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ImportError("No module named 'torch'")
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+def test_plans_do_not_import_it():
+    assert python(PLANS.format(block="") + "print('torch' in sys.modules)") == "False"
+
+
+def test_plans_do_without_it():
+    python(PLANS.format(block=BLOCK))
+
+
+def test_what_needs_it_says_how_to_get_it():
+    code = f"""
+import sys
+{BLOCK}
+for load in ("from sampkit.diffusion import sample", "import sampkit.diffusion.models",
+             "import sampkit.diffusion as d; d.DiffusionModel"):
+    try:
+        exec(load)
+    except ImportError as error:
+        assert "pip install sampkit[diffusion]" in str(error), error
+        assert isinstance(error.__cause__, ImportError)
+    else:
+        raise AssertionError(load)
+"""
+    python(code)
