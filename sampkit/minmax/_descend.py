@@ -134,7 +134,7 @@ class Descent:
                 if self.on_interrupt is None:
                     raise
                 self.on_interrupt()
-                return run.collected()[1:]
+                return run.salvaged()
             index, best, smallest = run.collected()
             if stop():
                 break
@@ -241,6 +241,16 @@ class _Run:
         index[self.alive], best[self.alive] = self.index, self.best
         smallest[self.alive] = self.smallest
         self._all = index, best, smallest, steps
+
+    def salvaged(self) -> tuple[Any, Any]:
+        """Best index and its violation after an interrupt at any place.
+
+        Whoever was being dropped has been put away before: then what lies ready is all there is.
+        """
+        live = (self.alive, self.index, self.best, self.smallest)
+        if len({part.shape[0] for part in live}) == 1:
+            self._put_away()
+        return self._all[1:3]
 
     def collected(self) -> tuple[Any, Any, Any]:
         """Index, best index and its violation of all states."""

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 _DENSE_ROWS = 4  # rows that are added for whole tables of pairs, before survivors are listed
 _TABLE = 1 << 17  # pairs in such a table
 _VERIFY = 64  # survivors that are verified together
-_FIRST = 16  # and of the first ones, which often hold the best
+_FIRST = 16  # and of the first ones, which often hold the best of all
 IMPROVED = 1 - 1e-7  # a new cost counts if it is below this share of the old one
 
 
@@ -159,7 +159,7 @@ def best_move(
         order = order[:cap]
     best: Found | None = None
     goal, ties = cost.limit * IMPROVED, np.inf
-    for part in _parts(len(order)):
+    for part in _parts(len(order), _VERIFY if first else _FIRST):
         some = order[part]
         if not len(some):
             break
@@ -182,10 +182,10 @@ def best_move(
     return best
 
 
-def _parts(n: int) -> Iterator[slice]:
-    yield slice(0, _FIRST)
-    for at in chunks(max(n - _FIRST, 0), _VERIFY):
-        yield slice(at.start + _FIRST, at.stop + _FIRST)
+def _parts(n: int, begin: int) -> Iterator[slice]:
+    yield slice(0, begin)
+    for at in chunks(max(n - begin, 0), _VERIFY):
+        yield slice(at.start + begin, at.stop + begin)
 
 
 def _survivors(
