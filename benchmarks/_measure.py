@@ -102,6 +102,9 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "peak_mb": ("peak MB", ".1f"),
     "output_mb": ("output MB", ".1f"),
     "allowed_mb": ("allowed MB", ".1f"),
+    "drawing_s": ("records drawn in, CPU s", ".3f"),
+    "rss_mb": ("peak resident MB", ".0f"),
+    "worst_z": ("largest error, s.e.", ".2f"),
     "size_factor": ("size x", ".2f"),
     "cpu_factor": ("CPU x", ".2f"),
 }

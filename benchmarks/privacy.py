@@ -275,7 +275,7 @@ def growth() -> dict[str, list[Case]]:
 
     big = {"rounds": 1, "output_bytes": nothing}
     return {
-        "Simulation from records in pieces of 10^6 (linear in n)": [
+        "Simulation from records, one piece again and again (fresh pieces: privacy_scale)": [
             Case(f"n = 10^{e}", simulated(10**e), size=10.0**e, **big) for e in (6, 7, 8)
         ],
         "Simulation from marginals (constant)": [

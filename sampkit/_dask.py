@@ -382,10 +382,11 @@ def _frame_of(blocks: list[Delayed], meta: Any, divisions: tuple[Any, ...] | Non
 def tree_reduce(X: Any, of_rows: Any, add: Any, *arguments: Any) -> Any:
     """``of_rows(block, *arguments)`` of all blocks of rows of an array, added two by two.
 
-    None for an array without blocks.
+    Of a bag it is the partitions that are blocks. None without blocks.
     """
     result = delayed(of_rows, pure=False)
-    blocks = X.rechunk({1: -1}).to_delayed().ravel().tolist()
+    whole = X.rechunk({1: -1}) if hasattr(X, "rechunk") else X
+    blocks = np.ravel(whole.to_delayed()).tolist()
     parts = [result(block, *arguments) for block in blocks]
     merge = delayed(add, pure=False)
     while len(parts) > 1:

@@ -287,6 +287,7 @@ FUNCTIONS = {
     "take": "a indices axis out",
     "take_along_axis": "a indices axis",
     "tile": "A reps",
+    "trace": "a offset axis1 axis2 dtype out",
     "transpose": "a axes",
     "unique": "ar return_index return_inverse return_counts axis equal_nan",
     "var": "a axis dtype out ddof keepdims",
@@ -410,4 +411,6 @@ def build() -> ModuleType:
     module.random.default_rng, module.random.Generator = default_rng, Generator
     module.linalg = ModuleType("cupy.linalg")
     module.linalg.norm = restricted("norm", np.linalg.norm, "x ord axis keepdims")
+    module.linalg.solve = restricted("solve", np.linalg.solve, "a b")
+    module.linalg.qr = restricted("qr", np.linalg.qr, "a mode")
     return module

@@ -62,6 +62,10 @@ def test_metrics_does_not_load_compose():
     assert "sampkit.compose" not in modules_after("import sampkit.metrics")
 
 
+def test_coreset_does_not_load_compose():
+    assert "sampkit.compose" not in modules_after("import sampkit.coreset")
+
+
 def test_import_leaves_scikit_learns_routing_alone():
     code = (
         "from sklearn.utils import _metadata_requests as m\n"

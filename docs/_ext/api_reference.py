@@ -18,9 +18,12 @@ FOLDER = Path("api", "generated")
 
 
 def public_modules(package: ModuleType) -> list[ModuleType]:
-    """The submodules that the package announces and that list their names."""
+    """The submodules that the package announces, those that they do, and that list their names."""
     names = [name for name in package.__all__ if not name.startswith("__")]
     modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+    for family in tuple(modules):
+        inner = getattr(family, "_SUBMODULES", ())  # not imported with the family: they load more
+        modules += [importlib.import_module(f"{family.__name__}.{name}") for name in inner]
     return [module for module in modules if getattr(module, "__all__", None)]
 
 

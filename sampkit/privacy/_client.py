@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sampkit.privacy._domain import LabelCodes
+from sampkit.privacy._domain import LabelCodes, codes_are_in
 from sampkit.privacy._engine import Engine
-from sampkit.privacy._exact import (
-    entropy_of,
-)
+from sampkit.privacy._exact import entropy_of
 from sampkit.privacy._protocol import Array
 from sampkit.privacy._reports import Rows
 from sampkit.privacy._schema import LDPSchema
@@ -60,6 +58,9 @@ class LDPClient:
         self._entropy = entropy_of(random_state)
         self._codes = [LabelCodes(a.name, a.categories) for a in schema.attributes]
         self._tables = [(codes.name, codes.table) for codes in self._codes]
+        self._counting = all(codes.counting for codes in self._codes)
+        self._sizes = np.array(schema.domain_sizes)
+        self._code_type = np.min_scalar_type(int(self._sizes.max()) - 1)
         self._engine = Engine(schema)
 
     def __reduce__(self) -> Any:
@@ -144,17 +145,22 @@ class LDPClient:
         step = max(min(REPORT_BYTES // self.schema.report_nbytes, REPORT_ROWS), 64)
         for start in range(0, n, RECORD_ROWS):
             stop = min(start + RECORD_ROWS, n)
-            codes = [
-                table.many(columns(j, slice(start, stop))) for j, table in enumerate(self._codes)
-            ]
+            codes = self._matrix(X, columns, slice(start, stop))
             for at in range(start, stop, step):
-                part = slice(at - start, min(at + step, stop) - start)
-                self._engine.many(
-                    [column[part] for column in codes],
-                    self._entropy,
-                    reports[start + part.start : start + part.stop],
-                )
+                end = min(at + step, stop)
+                self._engine.many(codes[at - start : end - start], self._entropy, reports[at:end])
         return reports
+
+    def _matrix(self, X: Any, columns: Any, rows: slice) -> Array:
+        """Codes (n, d) of some records: what counts from 0 already stays where it is."""
+        if isinstance(X, np.ndarray) and self._counting and codes_are_in(X[rows], self._sizes):
+            # sums of uint64 and int64 would be floats
+            wide = X.dtype.itemsize == 8 or not X.dtype.isnative
+            return X[rows].astype(np.int64, copy=False) if wide else X[rows]
+        codes = np.empty((len(self._codes), rows.stop - rows.start), dtype=self._code_type)
+        for j, table in enumerate(self._codes):
+            codes[j] = table.many(columns(j, rows))
+        return codes.T
 
 
 def columns_of(X: Any, names: Sequence[str]) -> tuple[int, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from sampkit.privacy._protocol import Array, Counts, Oracle
 from sampkit.privacy._reports import Rows, padding_is_clear, read_field
 from sampkit.privacy._schema import LDPSchema
 
-BLOCK_ROWS = 1 << 14  # so that a block's words stay in the cache
+BLOCK_ROWS = 1 << 16  # few enough that a block's words stay near, and many against its histograms
+JOINT_BITS = 14  # of neighbouring fields that are counted together
 
 
 class Tally:
@@ -64,10 +66,24 @@ class Counter:
         self.layout = schema.layout
         self.oracles = [attribute.oracle for attribute in schema.attributes]
         self.sampling = schema.solution == "smp"
+        self.joint = [] if self.sampling else list(self._neighbours())
         # rows in which every bit pattern is a report need no look at single rows
         self.all_bits = not self.sampling and all(
             o.counted == "bits" and type(o).valid is Oracle.valid for o in self.oracles
         )
+
+    def _neighbours(self) -> Iterator[range]:
+        """Neighbouring fields whose histograms are the sums of one small histogram of all."""
+        start, width = 0, 0
+        for j, (oracle, more) in enumerate(zip(self.oracles, self.layout.widths, strict=True)):
+            fits = oracle.counted == "histogram" and width + more <= JOINT_BITS
+            if width and not fits:
+                yield range(start, j)
+                width = 0
+            if oracle.counted == "histogram" and more <= JOINT_BITS:
+                start, width = start if width else j, width + more
+        if width:
+            yield range(start, len(self.oracles))
 
     def count(self, rows: Rows, on_error: str) -> Tally:
         """Tally of the rows (n, report_nbytes); refused ones raise or are counted as rejected."""
@@ -111,13 +127,37 @@ class Counter:
         if any(oracle.counted == "bits" for oracle in self.oracles):
             bits = positional_popcount(rows)
         words: dict[int, Array] = {}
+        together = {
+            j: histogram
+            for fields in self.joint
+            for j, histogram in self._split(rows, fields, words)
+        }
         counts = []
-        for oracle, offset in zip(self.oracles, self.layout.offsets, strict=True):
-            raw = self._raw(rows, oracle, offset, bits, words)
+        for j, (oracle, offset) in enumerate(zip(self.oracles, self.layout.offsets, strict=True)):
+            if j in together:
+                raw = self._proper(oracle, together[j])
+            else:
+                raw = self._raw(rows, oracle, offset, bits, words)
             if raw is None:
                 return None
             counts.append((raw, len(rows)))
         return counts
+
+    def _split(
+        self, rows: Rows, fields: range, words: dict[int, Array]
+    ) -> Iterator[tuple[int, Counts]]:
+        """The histograms of neighbouring fields, summed out of the one that they have together."""
+        widths = [self.layout.widths[j] for j in fields]
+        symbols = _integers(rows, self.layout.offsets[fields[0]], sum(widths), words)
+        joint = np.bincount(symbols, minlength=1 << sum(widths))
+        for i, j in enumerate(fields):
+            shape = (1 << sum(widths[:i]), 1 << widths[i], 1 << sum(widths[i + 1 :]))
+            yield j, joint.reshape(shape).sum(axis=(0, 2))
+
+    @staticmethod
+    def _proper(oracle: Oracle, histogram: Counts) -> Counts | None:
+        """A field's histogram, None if a value is none of its own."""
+        return None if histogram[oracle.n_reports :].any() else histogram[: oracle.n_reports]
 
     def _counted_pairs(self, rows: Rows) -> list[tuple[Counts, int]] | None:
         pairs = rows.reshape(-1, self.layout.pair_bytes)
@@ -158,7 +198,7 @@ class Counter:
         if oracle.counted == "histogram":
             width = oracle.widths[0]
             histogram = np.bincount(_integers(rows, offset, width, words), minlength=1 << width)
-            return None if histogram[oracle.n_reports :].any() else histogram[: oracle.n_reports]
+            return self._proper(oracle, histogram)
         if type(oracle).valid is not Oracle.valid or oracle.counted == "symbols":
             symbols = read_field(rows, offset, oracle)
             valid = oracle.valid(symbols)

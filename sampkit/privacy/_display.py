@@ -151,29 +151,30 @@ def plot_budget(accountant: PrivacyAccountant, ax: Any = None) -> Any:
     whole = accountant.unit == "tuple"
     named = [["whole record"]] * len(log) if whole else log["attributes"].tolist()
     names = list(dict.fromkeys(name for attributes in named for name in attributes))
-    ax = _axes(ax)
+    ax = _axes(ax, figsize=(6.4, 1.6 + 0.45 * max(len(names), 1)))
     spent = np.zeros(len(names))
     shades = np.linspace(0.9, 0.35, max(len(log), 1))
     entries = zip(log["label"], log["epsilon"].to_numpy(dtype=float), named, strict=True)
     for number, (label, epsilon, attributes) in enumerate(entries):
         at = np.flatnonzero(np.isin(names, attributes))
-        style = {"color": BLUE, "alpha": shades[number], "edgecolor": "white"}
+        style = {"color": BLUE, "alpha": shades[number], "edgecolor": "white", "height": 0.6}
         ax.barh(at, epsilon, left=spent[at], label=label or f"spending {number + 1}", **style)
         spent[at] += epsilon
     ax.axvline(accountant.epsilon, color=ORANGE, lw=2, label="budget")
     ax.set_yticks(np.arange(len(names)), names)
-    ax.invert_yaxis()
-    ax.set(xlabel="epsilon", xlim=(0, 1.05 * accountant.epsilon))
-    ax.legend(frameon=False)
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel="epsilon", xlim=(0, 1.05 * accountant.epsilon), ylim=(len(names) - 0.4, -0.6))
+    # above the bars, which fill the axes
+    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     return ax
 
 
-def _axes(ax: Any) -> Any:
+def _axes(ax: Any, **figure: Any) -> Any:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(layout="constrained", **figure)[1]
 
 
 def _truth(table: pd.DataFrame, truth: Any) -> Floats:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from sampkit.privacy._validation import shown
 
 Label = str | int | float | bool
+TOGETHER = 64  # rows of a matrix of codes that are compared as one
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -132,3 +134,20 @@ class LabelCodes:
 def is_range(labels: tuple[Label, ...]) -> bool:
     """Whether labels are the integers 0..k-1, so that they are their own codes."""
     return all(type(label) is int and label == code for code, label in enumerate(labels))
+
+
+def codes_are_in(codes: npt.NDArray[Any], sizes: npt.NDArray[np.int64]) -> bool:
+    """Whether a matrix (n, d) holds integer codes of ``0..sizes[j]-1`` in every column j."""
+    if codes.dtype.kind not in "iu" or not codes.size:
+        return False
+    # one comparison for both ends: as an unsigned number a negative one is very large
+    unsigned = np.dtype(f"u{codes.dtype.itemsize}").newbyteorder(codes.dtype.byteorder)
+    largest = min(int(np.iinfo(codes.dtype).max), (1 << 63) - 1)
+    top = np.minimum(sizes - 1, largest).astype(unsigned.newbyteorder("="))
+    bits, whole = codes.view(unsigned), 0
+    if codes.flags.c_contiguous:  # many rows as one: NumPy's loops are slow when they are short
+        whole = len(codes) // TOGETHER * TOGETHER
+        rows = bits[:whole].reshape(-1, TOGETHER * codes.shape[1])
+        if (rows > np.tile(top, TOGETHER)).any():
+            return False
+    return not (bits[whole:] > top).any()

@@ -1,4 +1,4 @@
-"""Exact arithmetic for randomisers: probabilities over 2^32, entropy, integers, Bernoulli bytes.
+"""Exact arithmetic for randomisers: probabilities over 2^32, entropy, uniform integers, coins.
 
 A probability is an integer numerator over 2^32, rounded to the private side once, when a schema is
 made. From there on a client computes with integers only, so what it does is exactly what is
@@ -91,6 +91,11 @@ def entropy_of(random_state: Any) -> Entropy:
     return GeneratorEntropy(check_generator(random_state))
 
 
+def words16(entropy: Entropy, n: int) -> npt.NDArray[np.uint16]:
+    """Random 16-bit words (n,)."""
+    return np.frombuffer(entropy(2 * n), dtype="<u2")
+
+
 def words32(entropy: Entropy, n: int) -> npt.NDArray[np.uint32]:
     """Random 32-bit words (n,)."""
     return np.frombuffer(entropy(4 * n), dtype="<u4")
@@ -105,8 +110,20 @@ def words64(entropy: Entropy, n: int) -> npt.NDArray[np.uint64]:
 
 
 def bernoulli(entropy: Entropy, numerator: Any, n: int) -> npt.NDArray[np.bool_]:
-    """Coins (n,) that show True with probability ``numerator / 2**32``; one or n numerators."""
-    return words32(entropy, n) < np.asarray(numerator, dtype=np.uint32)
+    """Coins (n,) that show True with probability ``numerator / 2**32``; one or n numerators.
+
+    16 random bits are compared with the numerator's upper half, and its lower half with 16 more
+    only on a tie.
+    """
+    whole = np.asarray(numerator, dtype=np.uint32)
+    upper = (whole >> np.uint32(16)).astype(np.uint16)
+    word = words16(entropy, n)
+    shown = word < upper
+    tied = np.flatnonzero(word == upper)
+    if tied.size:
+        lower = np.broadcast_to(whole, n)[tied] & np.uint32(0xFFFF)
+        shown[tied] = words16(entropy, tied.size) < lower
+    return shown
 
 
 def uniform(entropy: Entropy, k: int, n: int) -> npt.NDArray[np.uint32]:
@@ -130,12 +147,6 @@ def uniform(entropy: Entropy, k: int, n: int) -> npt.NDArray[np.uint32]:
             again = again[(product[again] & wide((1 << bits) - 1)) < tilted]
     product >>= wide(bits)
     return product.astype(np.uint32, copy=False)
-
-
-def weighted(entropy: Entropy, numerators: Sequence[int], n: int) -> npt.NDArray[np.uint32]:
-    """Integers (n,) that are v with probability ``numerators[v] / 2**32``."""
-    ends = np.cumsum(np.array(numerators[:-1], dtype=np.uint64)).astype(np.uint32)
-    return np.searchsorted(ends, words32(entropy, n), side="right").astype(np.uint32)
 
 
 # --- one draw: a device's path, in Python's integers --------------------------------------------
@@ -166,69 +177,3 @@ def weighted_one(numerators: Sequence[int], words: Iterator[int]) -> int:
 @lru_cache(maxsize=1024)
 def _ends_of(numerators: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(accumulate(numerators))
-
-
-# --- Bernoulli bits, eight at a time ------------------------------------------------------------
-
-
-class BernoulliBytes:
-    """Bytes of eight independent bits, each 1 with probability ``numerator / 2**32`` exactly.
-
-    A byte B has the weight ``w_B = q**ones * (1 - q)**zeros``, a multiple of 2^-256. A 16-bit draw
-    looks it up in a table in which B owns ``floor(2**16 * w_B)`` places; the few places that
-    nobody owns (at most 255) lead to a second, exact draw of what the floors left over.
-    """
-
-    def __init__(self, numerator: int):
-        weight = [numerator**ones * (GRID - numerator) ** (8 - ones) for ones in range(9)]
-        places = [weight[b.bit_count()] >> 240 for b in range(256)]
-        self.table = np.repeat(np.arange(256, dtype=np.uint8), places)
-        self.owned = self.table.size
-        self.table = np.concatenate([self.table, np.zeros((1 << 16) - self.owned, np.uint8)])
-        self.bytes = self.table.tobytes()
-        self._ends = list(accumulate(weight[b.bit_count()] % (1 << 240) for b in range(256)))
-        # a draw's first 64 bits are the place (8 bits) and 56 fresh ones
-        self._coarse = np.array([end >> 184 for end in self._ends[:-1]], dtype=np.uint64)
-
-    def draw(self, entropy: Entropy, n: int) -> Bytes:
-        """Such bytes (n,)."""
-        place = np.frombuffer(entropy(2 * n), dtype="<u2")
-        drawn = self.table.take(place)
-        unowned = np.flatnonzero(place >= self.owned) if self.owned < (1 << 16) else ()
-        if len(unowned):
-            drawn[unowned] = self._left_over(place[unowned], entropy)
-        return drawn
-
-    def draw_few(self, entropy: Entropy, n: int) -> bytes:
-        """Such bytes for one record: no array is made unless there are many."""
-        if n > 96:
-            return self.draw(entropy, n).tobytes()
-        places = struct.unpack(f"<{n}H", entropy(2 * n))
-        if max(places) < self.owned:
-            return bytes(map(self.bytes.__getitem__, places))
-        loose = [i for i, place in enumerate(places) if place >= self.owned]
-        drawn = bytearray(self.bytes[place] for place in places)
-        for i, byte in zip(
-            loose,
-            self._left_over(np.array([places[i] for i in loose], np.uint16), entropy).tolist(),
-            strict=True,
-        ):
-            drawn[i] = byte
-        return bytes(drawn)
-
-    def _left_over(self, place: npt.NDArray[np.uint16], entropy: Entropy) -> Bytes:
-        """The exact second draw: uniform below the sum of the remainders, which byte is hit."""
-        first = (place.astype(np.uint64) - np.uint64(self.owned)) << np.uint64(56)
-        first |= words64(entropy, place.size) >> np.uint64(8)
-        drawn = np.searchsorted(self._coarse, first, side="right")
-        below = np.searchsorted(self._coarse, first, side="left")
-        for i in np.flatnonzero(drawn != below).tolist():  # a tie, about once in 2^48: look closer
-            rest = int.from_bytes(bytes(entropy(23)), "little")
-            drawn[i] = bisect_right(self._ends, int(first[i]) << 184 | rest)
-        return drawn.astype(np.uint8)
-
-
-@lru_cache(maxsize=64)
-def bernoulli_bytes(numerator: int) -> BernoulliBytes:
-    """The table of a probability, made once (64 KB, about 1 ms)."""
-    return BernoulliBytes(numerator)

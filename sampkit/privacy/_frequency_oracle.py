@@ -51,7 +51,8 @@ class FrequencyOracle:
     Wang, Blocki, Li and Jha, "Locally differentially private protocols for frequency estimation",
     USENIX Security 2017; Ye and Barg, "Optimal schemes for discrete distribution estimation under
     locally differential privacy", 2018 ('ss'); Acharya, Sun and Zhang, "Hadamard response", 2019
-    ('hr', 'hr-block').
+    ('hr', 'hr-block'); Canonne, Kamath and Steinke, "The discrete Gaussian for differential
+    privacy", NeurIPS 2020 (the noise of 'she').
 
     Examples
     --------
@@ -89,25 +90,26 @@ class FrequencyOracle:
             Codes in ``0..k-1``.
         random_state : None, int, Generator or RandomState
             None draws from the operating system's entropy, the only choice that protects anybody;
-            the others are for simulation. 'she' simulates only.
+            the others are for simulation.
 
         Returns
         -------
         ndarray
             Reports: int64 (n,) for 'grr', 'hr' and 'hr-block'; uint8 bits (n, k) for 'sue', 'oue',
             'the' and 'ss'; uint64 (n, 2), seed and hash, for 'blh' and 'olh'; float64 (n, k) for
-            'she'.
+            'she', multiples of a power of two (discrete Laplace noise from integers: no low bit
+            of a float tells on the value).
 
         Raises
         ------
         ValueError
-            A value outside ``0..k-1``, or 'she' without a random_state.
+            A value outside ``0..k-1``.
         TypeError
             Values that are not integers.
 
         Notes
         -----
-        O(n k) for bits, O(n) else; 'ss' O(n w).
+        O(n k) for bits and 'she', O(n) else; 'ss' O(n w).
         """
         codes = np.asarray(values)
         if codes.ndim != 1:

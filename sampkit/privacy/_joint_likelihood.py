@@ -29,7 +29,7 @@ def mle_frequencies(
 
     A report of RS+FD tells a little about which of its fields is not fake, which support counts
     forget; the joint likelihood uses it. Against moments on the simplex the squared error falls by
-    10 to 25 percent on skewed data.
+    7 to 23 percent on skewed data.
 
     Parameters
     ----------

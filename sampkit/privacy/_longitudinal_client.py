@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sampkit.privacy._exact import bernoulli_bytes, entropy_of, uniform_one, word_stream
+from sampkit.privacy._exact import entropy_of, uniform_one, word_stream
+from sampkit.privacy._lookup import noise_bits
 from sampkit.privacy._two_rounds import Plan, read_plan
 from sampkit.privacy._validation import check_integer, shown
 from sampkit.privacy.oracles.hashing import hash_one
@@ -177,7 +178,7 @@ class LongitudinalClient:
         """Every bit anew: 1 with the probability that belongs to the remembered one."""
         n_bytes, padding = -(-second.k // 8), -second.k % 8
         hot, cold = (
-            int.from_bytes(bernoulli_bytes(p).draw_few(self._entropy, n_bytes), "big") >> padding
+            noise_bits(p).draw_few(self._entropy, n_bytes) >> padding
             for p in (second.hot, second.cold)
         )
         return (hot & field) | (cold & ~field)

@@ -102,6 +102,28 @@ def write_integers(rows: Rows, offset: int, width: int, values: Array) -> None:
         rows[:, byte] |= piece.astype(np.uint8)  # what is above the byte falls off
 
 
+def write_neighbours(rows: Rows, fields: Sequence[tuple[int, int, Array]]) -> None:
+    """Write many fields (offset, width, values): those side by side are one integer first."""
+    at = 0
+    while at < len(fields):
+        offset, width, values = fields[at]
+        after = at + 1
+        while (
+            after < len(fields)
+            and fields[after][0] == offset + width
+            and width + fields[after][1] <= 64
+        ):
+            width += fields[after][1]
+            after += 1
+        if after > at + 1:
+            values = values.astype(np.min_scalar_type((1 << width) - 1))
+            for _, more, following in fields[at + 1 : after]:
+                values <<= values.dtype.type(more)
+                values |= following
+        write_integers(rows, offset, width, values)
+        at = after
+
+
 # --- reading ------------------------------------------------------------------------------------
 
 

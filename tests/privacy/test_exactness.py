@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from sampkit.privacy import LDPSchema, exact_epsilon, rsfd_epsilon
 from sampkit.privacy._accounting import RSFD_PROTOCOLS, losing_ratios
-from sampkit.privacy._exact import GRID, BernoulliBytes, uniform, uniform_one, weighted
 from sampkit.privacy._solutions import WITH_PRIOR
 
 SPACE = 1 << 15  # entries of an enumerated channel: a test stays within a second
@@ -169,79 +168,3 @@ def mixture_loss(ratios, changed):
         worst = np.log((grid[0] + rest) / (grid[1] + rest)).max()
         return float(worst)
     raise AssertionError("the test's domains are small")
-
-
-# --- the exact draws ----------------------------------------------------------------------------
-
-
-def test_bernoulli_bytes_have_exact_weights():
-    """Owned places and left-over thresholds together give every byte its weight exactly."""
-    rng = np.random.default_rng(0)
-    for numerator in (1, 2, GRID // 2, GRID - 1, *rng.integers(1, GRID, 8).tolist()):
-        table = BernoulliBytes(numerator)
-        places = np.bincount(table.table[: table.owned], minlength=256).tolist()
-        ends = [0, *table._ends]
-        for byte in range(256):
-            ones = byte.bit_count()
-            weight = numerator**ones * (GRID - numerator) ** (8 - ones)  # over 2^256
-            assert (places[byte] << 240) + ends[byte + 1] - ends[byte] == weight
-        assert ends[-1] == ((1 << 16) - table.owned) << 240
-        assert (1 << 16) - table.owned <= 255
-
-
-def scripted(*pieces):
-    """Entropy that plays back given bytes."""
-    rest = list(pieces)
-
-    def entropy(n):
-        piece = rest.pop(0)
-        assert len(piece) == n
-        return piece
-
-    return entropy
-
-
-def test_left_over_draws_resolve_ties():
-    table = BernoulliBytes(GRID // 3)
-    unowned = np.array([table.owned], dtype="<u2").tobytes()
-    end = next(e for e in table._ends if 0 < e >> 184 < 1 << 56)  # a threshold in the first place
-    byte = table._ends.index(end)
-    first = (end >> 184) << 8  # 64 bits, of which the top 56 count
-    rest = end & ((1 << 184) - 1)
-    below = scripted(unowned, first.to_bytes(8, "little"), (rest - 1).to_bytes(23, "little"))
-    at = scripted(unowned, first.to_bytes(8, "little"), rest.to_bytes(23, "little"))
-    assert table.draw(below, 1)[0] <= byte < table.draw(at, 1)[0]
-
-
-def test_uniform_integers_are_exact():
-    """All 2^16 words at once: the accepted ones hit every outcome equally often."""
-    for k in (2, 3, 10, 100, 255, 256):
-        words = np.arange(1 << 16, dtype="<u2")
-        product = words.astype(np.uint64) * k
-        accepted = (product & 0xFFFF) >= (1 << 16) % k
-        hits = np.bincount((product[accepted] >> 16).astype(int), minlength=k)
-        assert np.ptp(hits) == 0
-        tail = words[accepted][0].tobytes()
-        refused = int(np.count_nonzero(~accepted))
-        drawn = (
-            uniform(scripted(words.tobytes(), tail * refused), k, 1 << 16)
-            if refused
-            else (uniform(scripted(words.tobytes()), k, 1 << 16))
-        )
-        assert np.array_equal(drawn[accepted], product[accepted] >> 16)
-
-
-def test_uniform_one_rejects_the_same_words():
-    for k in (3, 10, 1000, (1 << 31) + 1):
-        tilted = GRID % k
-        # a word whose product has the low half 0 is always refused unless k divides 2^32
-        assert uniform_one(k, iter([0, GRID - 1])) == ((GRID - 1) * k) >> 32
-        good = next(w for w in range(1, 1000) if (w * k) % GRID >= tilted)
-        assert uniform_one(k, iter([good])) == (good * k) >> 32
-
-
-def test_weighted_integers_are_exact_at_the_edges():
-    numerators = (1, GRID // 2 - 1, GRID // 2 - 1, 1)
-    words = np.array([0, 1, GRID // 2 - 1, GRID // 2, GRID - 2, GRID - 1], dtype="<u4")
-    drawn = weighted(scripted(words.tobytes()), numerators, words.size)
-    assert drawn.tolist() == [0, 1, 1, 2, 2, 3]

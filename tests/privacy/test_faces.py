@@ -156,6 +156,8 @@ def test_bad_calls_are_named(df, options, error, message):
     ],
     ids=str,
 )
+# some checks fit 40 rows of 10 columns without a seed: one fit in ten leaves an attribute out
+@pytest.mark.filterwarnings("ignore:nobody reported on attribute:RuntimeWarning")
 @LEARNS
 def test_all_checks_of_scikit_learn(estimator):
     results = check_estimator(estimator, on_skip=None, on_fail=None)
@@ -163,7 +165,7 @@ def test_all_checks_of_scikit_learn(estimator):
     skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
     # A tag makes scikit-learn skip these; test_checks_that_randomness_skips runs them.
     left = {"check_transformer_general", "check_transformer_data_not_an_array"}
-    left |= {"check_pipeline_consistency", "check_array_api_input"}
+    left |= {"check_pipeline_consistency"}
     assert skipped <= (left if isinstance(estimator, LDPTransformer) else set())
 
 

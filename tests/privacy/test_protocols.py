@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from sampkit.privacy import FrequencyOracle
+from sampkit.privacy._discrete_laplace import discrete_laplace, exponential_coins
+from sampkit.privacy._exact import entropy_of, system_entropy
 from sampkit.privacy._popcount import positional_popcount
 from sampkit.privacy.oracles.hashing import hash_one, hashes
 
@@ -60,16 +63,64 @@ def test_she():
     oracle = FrequencyOracle("she", 10, 1.0)
     assert math.isnan(oracle.p)
     assert math.isnan(oracle.q)
-    assert oracle.variance(1) == 8
-    with pytest.raises(ValueError, match="random_state"):
-        oracle.privatize([0, 1])
-    with pytest.raises(ValueError, match="not a matrix"):
+    assert oracle.epsilon_effective == 1
+    assert oracle.variance(1) == pytest.approx(8, rel=1e-12)  # that of Laplace(2 / epsilon)
+    with pytest.raises(ValueError, match="no matrix"):
         oracle.channel()
     reports = oracle.privatize(np.zeros(20000, dtype=int), random_state=0)
     assert reports.shape == (20000, 10)
+    assert reports.dtype == np.float64
     error = oracle.estimate(oracle.support_counts(reports), 20000) - np.eye(10)[0]
     # 10 cells, two-sided 4.5 standard deviations: false alarm 7e-5
     assert np.abs(error).max() < 4.5 * oracle.variance(20000) ** 0.5
+    # variance ratio of 2e5 cells; the fourth moment of Laplace noise is 6: 5 standard errors
+    noise = reports - np.eye(10)[0]
+    assert abs((noise**2).mean() / 8 - 1) < 5 * (5 / 2e5) ** 0.5
+
+
+def test_she_from_the_system(monkeypatch):
+    """Integers up to the last division by a power of two; no generator."""
+    oracle = FrequencyOracle("she", 4, 3.0)
+    assert 3 - 1e-5 < oracle.epsilon_effective <= 3
+    for name in ("default_rng", "laplace", "geometric", "exponential"):
+        monkeypatch.setattr(np.random, name, None)
+    symbols = oracle._oracle.randomize(np.array([1, 2]), system_entropy)
+    assert symbols.dtype == np.int64
+    first, second = (oracle.privatize([1, 2]) for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first * 2**20, np.rint(first * 2**20))
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-3, 0.3, 5.0, 700.0, 1e6])
+def test_she_never_costs_more(epsilon):
+    oracle = FrequencyOracle("she", 3, epsilon)
+    # exactly, not as floats: 2 steps / scale
+    assert Fraction(2 * oracle._oracle.steps, oracle._oracle.scale) <= Fraction(epsilon)
+    assert oracle.epsilon_effective > min(epsilon, 700) * (1 - 1e-3)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 7])
+def test_discrete_laplace(scale):
+    # chi-square over the values, 1e-6 for each of three scales, seeds fixed
+    n, far = 60_000, 6 * scale
+    noise = discrete_laplace(entropy_of(scale), scale, n)
+    decay = math.exp(-1 / scale)
+    z = np.arange(-far, far + 1)
+    law = (1 - decay) / (1 + decay) * decay ** np.abs(z)
+    observed = np.bincount(np.clip(noise, -far, far) + far, minlength=z.size)
+    law[[0, -1]] = decay**far / (1 + decay)  # all that lies beyond
+    assert stats.chisquare(observed, n * law).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("numerator", [0, 1, 4, 5])
+def test_exponential_coins(numerator):
+    n = 40_000
+    shown = exponential_coins(entropy_of(1), np.full(n, numerator, np.uint32), 5).sum()
+    p = math.exp(-numerator / 5)
+    if numerator == 0:
+        assert shown == n
+    else:
+        assert stats.binomtest(int(shown), n, p).pvalue > 1e-6
 
 
 def test_block_hadamard_variance_depends_on_all_frequencies():

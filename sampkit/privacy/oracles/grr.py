@@ -17,9 +17,9 @@ from sampkit.privacy._exact import (
     grid_floor,
     uniform,
     uniform_one,
-    weighted,
     weighted_one,
 )
+from sampkit.privacy._lookup import chances
 from sampkit.privacy._protocol import Array, Counts, Floats, Oracle, Protocol, require_signal
 
 
@@ -75,7 +75,7 @@ class KeptCategory(Oracle):
         if self.noise is None:
             drawn = uniform(entropy, self.k, codes.size)
         else:
-            drawn = weighted(entropy, self.noise, codes.size)
+            drawn = chances(self.noise).draw(entropy, codes.size)
         np.copyto(drawn, codes, where=kept, casting="unsafe")
         return drawn
 

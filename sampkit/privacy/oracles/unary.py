@@ -13,13 +13,12 @@ import numpy as np
 
 from sampkit.privacy._exact import (
     GRID,
-    BernoulliBytes,
     Entropy,
     bernoulli,
-    bernoulli_bytes,
     exp_down,
     grid_ceil,
 )
+from sampkit.privacy._lookup import NoiseBits, noise_bits
 from sampkit.privacy._popcount import positional_popcount
 from sampkit.privacy._protocol import Array, Counts, Floats, Oracle, Protocol, require_signal
 
@@ -86,9 +85,9 @@ class UnaryBits(Oracle):
         return packed_bits(reports, self.k)
 
     @cached_property
-    def noise(self) -> BernoulliBytes:
-        """Eight noise bits at a time."""
-        return bernoulli_bytes(self.cold)
+    def noise(self) -> NoiseBits:
+        """Independent bits of probability q."""
+        return noise_bits(self.cold)
 
     def randomize(self, codes: Array, entropy: Entropy) -> Array:
         """Rows of bits; a negative code has no true bit (the fake report of UE-z)."""
@@ -101,8 +100,7 @@ class UnaryBits(Oracle):
         return rows
 
     def randomize_one(self, code: int, words: Iterator[int]) -> int:
-        drawn = bytes(self.noise.draw_few(_bytes_of(words), -(-self.k // 8)))
-        field = int.from_bytes(drawn, "big") >> (-self.k % 8)
+        field = self.noise.draw_few(_bytes_of(words), -(-self.k // 8)) >> (-self.k % 8)
         if code < 0:
             return field
         place = self.k - 1 - code
@@ -114,9 +112,14 @@ class UnaryBits(Oracle):
 
 def set_bits(rows: Array, at: Array, position: Array, bits: Array) -> None:
     """Write one bit into each of the rows `at`; positions count from the most significant bit."""
-    byte = position >> 3
-    mask = np.uint8(0x80) >> (position & 7).astype(np.uint8)
-    rows[at, byte] = (rows[at, byte] & ~mask) | (mask * bits)
+    flat = rows.reshape(-1)  # a view: rows lie one after another
+    place = at * rows.shape[1]
+    place += position >> 3
+    shift = 7 - (position & 7).astype(np.uint8)
+    byte = flat[place]
+    byte &= ~(np.uint8(1) << shift)
+    byte |= bits.astype(np.uint8, copy=False) << shift
+    flat[place] = byte
 
 
 def packed_bits(reports: Any, k: int) -> Array:
