@@ -72,8 +72,17 @@ def from_diffusers(
 
     Examples
     --------
-    >>> from sampkit.diffusion.interop import from_diffusers  # doctest: +SKIP
-    >>> model = from_diffusers(pipe)  # doctest: +SKIP
+    >>> from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+    >>> from sampkit.diffusion.interop import from_diffusers
+    >>> network = UNet2DModel(
+    ...     block_out_channels=(8,),
+    ...     norm_num_groups=2,
+    ...     down_block_types=("DownBlock2D",),
+    ...     up_block_types=("UpBlock2D",),
+    ... )
+    >>> model = from_diffusers(DDPMPipeline(network, DDPMScheduler(beta_end=0.03)))
+    >>> model.prediction, model.schedule.beta_end
+    ('eps', 0.03)
     """
     network, scheduler = unet_or_pipe, getattr(unet_or_pipe, "scheduler", None)
     if scheduler is not None:

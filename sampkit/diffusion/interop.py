@@ -83,11 +83,16 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
 
     Examples
     --------
+    >>> from diffusers import DDPMScheduler
     >>> from sampkit.diffusion import UniPC
-    >>> from sampkit.diffusion.interop import PlanScheduler  # doctest: +SKIP
-    >>> pipe.scheduler = PlanScheduler.from_config(  # doctest: +SKIP
-    ...     pipe.scheduler.config, solver=UniPC(order=2)
-    ... )
+    >>> from sampkit.diffusion.interop import PlanScheduler
+    >>> before = DDPMScheduler(beta_schedule="scaled_linear")
+    >>> scheduler = PlanScheduler.from_config(before.config, solver=UniPC(order=2))
+    >>> scheduler.set_timesteps(timesteps=[900, 500, 100])
+    >>> scheduler.timesteps
+    tensor([900, 500, 100])
+    >>> scheduler.config.beta_schedule, scheduler.config.solver["name"]
+    ('scaled_linear', 'UniPC')
     """
 
     config_name = "scheduler_config.json"
