@@ -104,10 +104,10 @@ def theirs(name: str, options: dict[str, Any], shape: tuple[int, ...]) -> Callab
     return run
 
 
-REPEATS = 10  # runs a measurement
+RUNS, PEER_RUNS = 60, 10  # in a measurement, so that both take tens of milliseconds
 
 
-def repeated(call: Callable[[], Any] | None) -> Callable[[], None] | None:
+def repeated(call: Callable[[], Any] | None, runs: int) -> Callable[[], None] | None:
     """Several runs, without gradients."""
     if call is None:
         return None
@@ -115,7 +115,7 @@ def repeated(call: Callable[[], Any] | None) -> Callable[[], None] | None:
     def run() -> None:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for _ in range(REPEATS):
+            for _ in range(runs):
                 call()
 
     return run
@@ -126,11 +126,12 @@ def step_cases(shape: tuple[int, ...]) -> Iterator[Case]:
     for name, (solver, _, scheduler, options, target) in SOLVERS.items():
         yield Case(
             name,
-            repeated(ours(solver, shape)),  # type: ignore[arg-type]
-            repeated(theirs(scheduler, options, shape)),
+            repeated(ours(solver, shape), RUNS),  # type: ignore[arg-type]
+            repeated(theirs(scheduler, options, shape), PEER_RUNS),
             PEER,
             target=target if shape == SHAPES[0] else None,
             rounds=15,
+            peer_share=PEER_RUNS / RUNS,
         )
 
 
@@ -180,7 +181,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         rows = []
         for case in step_cases(shape):
             row = measure(case)
-            per = 1e6 / (REPEATS * STEPS)
+            per = 1e6 / (RUNS * STEPS)
             line = {"solver": case.name, "us / step": row["cpu_s"] * per}
             if "peer_cpu_s" in row:
                 line |= {f"{PEER}, us / step": row["peer_cpu_s"] * per, "ratio": row["cpu_ratio"]}
