@@ -2,7 +2,7 @@
 
 The network returns a stored tensor, states are of 1 x 4 x 64 x 64 float32, one thread. With
 ``pip install diffusers==0.42.*`` its schedulers are measured beside; without it their columns stay
-empty.
+empty; without PyTorch only planning is measured.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks._measure import Case
 from sampkit.diffusion import (
     DDIM,
     DEIS,
-    DiffusionModel,
     DiscreteVPSchedule,
     DPMSolver,
     UniPC,
     gaussian_response,
-    sample,
     time_grid,
 )
+from sampkit.diffusion._program import program_of
+
+try:
+    import torch
+except ImportError:  # planning alone is measured then
+    torch = None  # type: ignore[assignment]
+else:
+    from sampkit.diffusion import DiffusionModel, sample
 
 STEPS = 20
 SHAPES = ((1, 4, 64, 64), (4, 4, 64, 64), (1, 3, 256, 256))
@@ -99,10 +104,10 @@ def theirs(name: str, options: dict[str, Any], shape: tuple[int, ...]) -> Callab
     return run
 
 
-REPEATS = 10  # runs a measurement
+RUNS, PEER_RUNS = 60, 10  # in a measurement, so that both take tens of milliseconds
 
 
-def repeated(call: Callable[[], Any] | None) -> Callable[[], None] | None:
+def repeated(call: Callable[[], Any] | None, runs: int) -> Callable[[], None] | None:
     """Several runs, without gradients."""
     if call is None:
         return None
@@ -110,7 +115,7 @@ def repeated(call: Callable[[], Any] | None) -> Callable[[], None] | None:
     def run() -> None:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for _ in range(REPEATS):
+            for _ in range(runs):
                 call()
 
     return run
@@ -121,26 +126,30 @@ def step_cases(shape: tuple[int, ...]) -> Iterator[Case]:
     for name, (solver, _, scheduler, options, target) in SOLVERS.items():
         yield Case(
             name,
-            repeated(ours(solver, shape)),  # type: ignore[arg-type]
-            repeated(theirs(scheduler, options, shape)),
+            repeated(ours(solver, shape), RUNS),  # type: ignore[arg-type]
+            repeated(theirs(scheduler, options, shape), PEER_RUNS),
             PEER,
             target=target if shape == SHAPES[0] else None,
             rounds=15,
+            peer_share=PEER_RUNS / RUNS,
         )
 
 
 def planning_cases() -> Iterator[Case]:
-    """Rows of 20 steps, and what tells of their effect on normal data."""
+    """Rows of 20 steps, and the numbers that the loop makes of them, once for a plan."""
     for name, (solver, *_) in SOLVERS.items():
-        yield Case(name, lambda solver=solver: solver.plan(SCHEDULE, GRID), rounds=30)
-    plan = UniPC(3).plan(SCHEDULE, GRID)
+
+        def plan(solver: Any = solver) -> Any:
+            return solver.plan(SCHEDULE, GRID)
+
+        def whole(plan: Callable[[], Any] = plan) -> Any:
+            return program_of(plan(), [(0.0, 1.0)] * STEPS, False)
+
+        yield Case(name, plan, rounds=30)
+        yield Case(f"{name}, and the loop's numbers", whole, rounds=30)
+    plan_3 = UniPC(3).plan(SCHEDULE, GRID)
     variances = np.ones(64)
-    yield Case("UniPC-3, law of 64 directions", lambda: gaussian_response(plan, 0.0, variances))
-
-
-def check_memory() -> tuple[float, tuple[float, float]]:
-    """State-sized tensors that a run makes beyond K + 3, the worst of all solvers."""
-    return max(float(made - outputs - 3) for _, outputs, made in buffers()), (-4, 0)
+    yield Case("UniPC-3, law of 64 directions", lambda: gaussian_response(plan_3, 0.0, variances))
 
 
 def buffers() -> Iterator[tuple[str, int, int]]:
@@ -168,11 +177,11 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     from benchmarks._measure import measure
 
     found: dict[str, list[dict[str, Any]]] = {}
-    for shape in SHAPES:
+    for shape in SHAPES if torch is not None else ():
         rows = []
         for case in step_cases(shape):
             row = measure(case)
-            per = 1e6 / (REPEATS * STEPS)
+            per = 1e6 / (RUNS * STEPS)
             line = {"solver": case.name, "us / step": row["cpu_s"] * per}
             if "peer_cpu_s" in row:
                 line |= {f"{PEER}, us / step": row["peer_cpu_s"] * per, "ratio": row["cpu_ratio"]}
@@ -182,9 +191,11 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     found["Planning of 20 steps (target: 2 ms)"] = [
         {"what": case.name, "ms": measure(case)["cpu_s"] * 1e3} for case in planning_cases()
     ]
-    found["State-sized tensors made by a run"] = [
-        {"solver": name, "made": made, "K + 3": outputs + 3} for name, outputs, made in buffers()
-    ]
+    if torch is not None:
+        found["State-sized tensors made by a run"] = [
+            {"solver": name, "made": made, "K + 3": outputs + 3}
+            for name, outputs, made in buffers()
+        ]
     return found
 
 
@@ -205,8 +216,10 @@ def main(argv: list[str]) -> None:
 
     from benchmarks.__main__ import RESULTS, environment
 
-    torch.set_num_threads(1)
-    around = {**environment(), "torch": torch.__version__, "torch threads": 1, "peer": PEER}
+    around: dict[str, Any] = {**environment(), "peer": PEER}
+    if torch is not None:
+        torch.set_num_threads(1)
+        around |= {"torch": torch.__version__, "torch threads": torch.get_num_threads()}
     found = tables()
     head = ", ".join(f"{key} {value}" for key, value in around.items())
     text = ["# diffusion\n", f"Minima of alternating rounds in one process; {head}.\n"]

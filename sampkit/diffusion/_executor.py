@@ -190,12 +190,14 @@ def sample(
         model, x, plan, postprocess=postprocess, inplace=inplace, dtype=dtype,
         shows_x0=callback is not None,
     )  # fmt: skip
-    network_dtype = x.dtype if x.dtype in (torch.float16, torch.bfloat16) else run.dtype
+    half = x.dtype in (torch.float16, torch.bfloat16)
     noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
     calls = _calls(model, plan, x, run.dtype)
     for i in _steps(plan.n_evals, progress):
-        y = model._output(run.states[i].to(network_dtype), calls[i], cond).to(run.dtype)
+        state = run.states[i].to(x.dtype) if half else run.states[i]
+        y = model._output(state, calls[i], cond)
+        y = y.to(run.dtype) if half else y
         x0 = run.receive(i, y)
         if return_trajectory:
             trajectory.append(run.states[i].clone())

@@ -67,11 +67,7 @@ def _place(kind: str, k: int) -> int:
 class _Compiler:
     def __init__(self, plan: Plan, shares: Sequence[Pair], postprocess: bool):
         self.plan, self.postprocess, self.live = plan, postprocess, Liveness(plan)
-        times = plan.times[:-1]
-        alphas = plan.schedule.alpha(times).tolist()
-        sigmas = plan.schedule.sigma(times).tolist()
-        self.levels = list(zip(alphas, sigmas, strict=True))
-        self.shares = shares
+        self.levels, self.shares = plan.levels, shares
         self.factors: dict[int, float] = {}  # of the kept outputs
 
     def steps(self) -> tuple[Step, ...]:
@@ -190,11 +186,15 @@ def program_of(plan: Plan, shares: Sequence[Pair], postprocess: bool) -> tuple[S
     Returns
     -------
     tuple of Step
-        One for each call.
+        One for each call; remembered by the plan.
 
     Raises
     ------
     ValueError
         A call where no data is left, with a network that predicts the noise.
     """
-    return _Compiler(plan, shares, postprocess).steps()
+    key = (tuple(shares), postprocess)
+    steps: tuple[Step, ...] | None = plan._compiled.get(key)
+    if steps is None:
+        steps = plan._compiled[key] = _Compiler(plan, shares, postprocess).steps()
+    return steps

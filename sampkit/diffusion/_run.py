@@ -153,9 +153,7 @@ class Run:
 
 def shares_of(model: Model, plan: Plan) -> list[tuple[float, float]]:
     """P and q of ``output = p x0 + q eps`` at every call."""
-    times = plan.times[:-1]
-    alphas, sigmas = plan.schedule.alpha(times).tolist(), plan.schedule.sigma(times).tolist()
     return [
-        model._shares(t, Levels(alpha, sigma))
-        for t, alpha, sigma in zip(times.tolist(), alphas, sigmas, strict=True)
+        model._shares(row.t, Levels(*levels))
+        for row, levels in zip(plan.rows, plan.levels, strict=True)
     ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,14 @@ import numpy as np
 
 import sampkit.diffusion.accelerate  # noqa: F401  (so that stored transforms are known)
 from sampkit.diffusion._diffusers import EXCHANGEABLE, ConfigMixin, SchedulerMixin, SchedulerOutput
+from sampkit.diffusion._diffusers_config import prediction_of, restored, schedule_of, stored
+from sampkit.diffusion._diffusers_network import from_diffusers
 from sampkit.diffusion._executor import normal_noise
 from sampkit.diffusion._run import Run
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.grids import check_grid, time_grid
-from sampkit.diffusion.guidance import Clip, DynamicThreshold
 from sampkit.diffusion.models import DiffusionModel
 from sampkit.diffusion.plan import Plan, Row
-from sampkit.diffusion.schedules import DiscreteVPSchedule, NoiseSchedule
 from sampkit.diffusion.solvers import solver_from_dict
 from sampkit.diffusion.solvers._steps import falls_at_the_end
 
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["PlanScheduler", "from_diffusers"]
-
-PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
-BETA_SCHEDULES = {
-    "linear": "linear",
-    "scaled_linear": "scaled_linear",
-    "squaredcos_cap_v2": "cosine",
-    "cosine": "cosine",
-}
-LIMITS = {"Clip": Clip, "DynamicThreshold": DynamicThreshold}
 
 
 class PlanScheduler(SchedulerMixin, ConfigMixin):
@@ -93,11 +83,16 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
 
     Examples
     --------
+    >>> from diffusers import DDPMScheduler
     >>> from sampkit.diffusion import UniPC
-    >>> from sampkit.diffusion.interop import PlanScheduler  # doctest: +SKIP
-    >>> pipe.scheduler = PlanScheduler.from_config(  # doctest: +SKIP
-    ...     pipe.scheduler.config, solver=UniPC(order=2)
-    ... )
+    >>> from sampkit.diffusion.interop import PlanScheduler
+    >>> before = DDPMScheduler(beta_schedule="scaled_linear")
+    >>> scheduler = PlanScheduler.from_config(before.config, solver=UniPC(order=2))
+    >>> scheduler.set_timesteps(timesteps=[900, 500, 100])
+    >>> scheduler.timesteps
+    tensor([900, 500, 100])
+    >>> scheduler.config.beta_schedule, scheduler.config.solver["name"]
+    ('scaled_linear', 'UniPC')
     """
 
     config_name = "scheduler_config.json"
@@ -128,7 +123,7 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
             )
         if final not in ("t_end", "zero"):
             raise ValueError(f"final must be 't_end' or 'zero', got {final!r}.")
-        self.postprocess = _restored(postprocess)
+        self.postprocess = restored(postprocess)
         betas = None if trained_betas is None else [float(beta) for beta in trained_betas]
         self.register_to_config(
             solver=self.solver.to_dict(),
@@ -140,12 +135,12 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
             timestep_spacing=timestep_spacing,
             steps_offset=steps_offset,
             final=final,
-            postprocess=_stored(self.postprocess),
+            postprocess=stored(self.postprocess),
             trained_betas=betas,
             rescale_betas_zero_snr=rescale_betas_zero_snr,
         )
-        self.schedule = _schedule_of(self.config)
-        self._model = DiffusionModel(_called_outside, self.schedule, _prediction_of(self.config))
+        self.schedule = schedule_of(self.config)
+        self._model = DiffusionModel(_called_outside, self.schedule, prediction_of(self.config))
         self._forget()
         self._grid(2)  # refuses an unknown spacing now
 
@@ -470,124 +465,3 @@ def _settled(solver: Any, n_steps: int) -> Any:
 
 def _shifted(row: Row, begin: int) -> Row:
     return row if row.anchor is None else replace(row, anchor=row.anchor - begin)
-
-
-def _stored(postprocess: Any) -> Any:
-    name = type(postprocess).__name__
-    return {"name": name, **vars(postprocess)} if name in LIMITS else postprocess
-
-
-def _restored(postprocess: Any) -> Callable[[Tensor], Tensor] | None:
-    if isinstance(postprocess, dict):
-        parameters = dict(postprocess)
-        name = parameters.pop("name", None)
-        if name not in LIMITS:
-            raise ValueError(f"postprocess must be of {sorted(LIMITS)}, got {name!r}.")
-        return LIMITS[name](**parameters)
-    if postprocess is not None and not callable(postprocess):
-        raise ValueError(f"postprocess must be callable or None, got {postprocess!r}.")
-    return postprocess
-
-
-def _schedule_of(config: Any) -> DiscreteVPSchedule:
-    """The schedule that a scheduler's config speaks of."""
-    betas = config.get("trained_betas")
-    zero = bool(config.get("rescale_betas_zero_snr"))
-    if betas is not None:
-        return DiscreteVPSchedule(betas=betas, zero_terminal_snr=zero)
-    name = config.get("beta_schedule", "linear")
-    if name not in BETA_SCHEDULES:
-        raise ValueError(f"beta_schedule must be one of {sorted(BETA_SCHEDULES)}, got {name!r}.")
-    return DiscreteVPSchedule(
-        beta_start=config.get("beta_start", 1e-4),
-        beta_end=config.get("beta_end", 0.02),
-        beta_schedule=BETA_SCHEDULES[name],
-        num_train_steps=config.get("num_train_timesteps", 1000),
-        zero_terminal_snr=zero,
-    )
-
-
-def _prediction_of(config: Any) -> str:
-    name = config.get("prediction_type", "epsilon")
-    if name not in PREDICTIONS:
-        raise ValueError(f"prediction_type must be one of {sorted(PREDICTIONS)}, got {name!r}.")
-    return PREDICTIONS[name]
-
-
-class _Network:
-    """A network of diffusers, called as `DiffusionModel` calls."""
-
-    def __init__(self, network: Any):
-        self.network = network
-        self.takes = inspect.signature(network.forward).parameters
-        config = getattr(network, "config", {})
-        self.whole_times = config.get("time_embedding_type") == "learned"
-
-    def __call__(self, x: Tensor, t: Tensor, cond: Any = None, **keywords: Any) -> Tensor:
-        times = t.round().long() if self.whole_times else t
-        out = self.network(x, times, **self._keywords(cond), **keywords)
-        y: Tensor = out.sample if hasattr(out, "sample") else out[0]
-        return y[:, : x.shape[1]] if y.shape[1] == 2 * x.shape[1] else y
-
-    def _keywords(self, cond: Any) -> dict[str, Any]:
-        if cond is None:
-            return {}
-        if isinstance(cond, dict):
-            return cond
-        name = "encoder_hidden_states" if cond.ndim > 1 else "class_labels"
-        if name not in self.takes:
-            raise ValueError(
-                f"cond of {cond.ndim} dimensions would be {name}, which "
-                f"{type(self.network).__name__} does not take: give a dict of its keywords."
-            )
-        return {name: cond}
-
-
-def from_diffusers(
-    unet_or_pipe: Any, schedule: NoiseSchedule | None = None, prediction: str | None = None
-) -> DiffusionModel:
-    """A network of diffusers as a model.
-
-    Parameters
-    ----------
-    unet_or_pipe : network or pipeline of diffusers
-        A pipeline's `unet` or `transformer` is taken, and its scheduler's configuration read.
-    schedule : NoiseSchedule or None, default=None
-        None: as the pipeline's scheduler says.
-    prediction : {"eps", "x0", "v", "score", "flow"} or None, default=None
-        None: as the scheduler says; "eps" for a network.
-
-    Returns
-    -------
-    DiffusionModel
-        A condition of shape (B,) becomes `class_labels`, one of shape (B, tokens, width)
-        `encoder_hidden_states`; a dict goes in by its keywords.
-
-    Raises
-    ------
-    ValueError
-        No schedule given with a network alone, or a scheduler of another kind than discrete
-        variance-preserving ones.
-
-    Examples
-    --------
-    >>> from sampkit.diffusion.interop import from_diffusers  # doctest: +SKIP
-    >>> model = from_diffusers(pipe)  # doctest: +SKIP
-    """
-    network, scheduler = unet_or_pipe, getattr(unet_or_pipe, "scheduler", None)
-    if scheduler is not None:
-        parts = (getattr(unet_or_pipe, name, None) for name in ("unet", "transformer"))
-        network = next((part for part in parts if part is not None), None)
-    if not hasattr(network, "forward"):
-        raise ValueError(
-            "unet_or_pipe must be a network, or a pipeline with a unet or a transformer, got "
-            f"{type(unet_or_pipe).__name__}."
-        )
-    if schedule is None and scheduler is None:
-        raise ValueError("schedule must be given with a network that comes without a pipeline.")
-    config = {} if scheduler is None else scheduler.config
-    return DiffusionModel(
-        _Network(network),
-        _schedule_of(config) if schedule is None else schedule,
-        _prediction_of(config) if prediction is None else prediction,
-    )

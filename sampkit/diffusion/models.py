@@ -185,7 +185,7 @@ class DiffusionModel(Model):
                 f"fn must return a tensor of the shape of x, {tuple(x.shape)}, got "
                 f"{tuple(y.shape)}."
             )
-        return y.to(x.dtype)
+        return y if y.dtype == x.dtype else y.to(x.dtype)
 
 
 def _velocities(schedule: NoiseSchedule, t: Any, alpha: Number) -> tuple[Number, Number]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,18 @@ class Plan:
     def times(self) -> npt.NDArray[np.float64]:
         """Times of the states: of every call, and of the end."""
         return np.array([*(row.t for row in self.rows), float(self.grid[-1])])
+
+    @cached_property
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """Alpha and sigma of every call."""
+        times = self.times[:-1]
+        parts = (self.schedule.alpha(times), self.schedule.sigma(times))
+        return tuple(zip(*(part.tolist() for part in parts), strict=True))
+
+    @cached_property
+    def _compiled(self) -> dict[Any, Any]:
+        """What executors make of the plan, which cannot change, to use it again."""
+        return {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):

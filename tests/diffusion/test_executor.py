@@ -203,6 +203,33 @@ def test_buffers(solver, most, monkeypatch):
     assert len(made) <= most
 
 
+def test_a_plan_is_compiled_once_for_each_kind_of_network():
+    plan, x = UniPC(3).plan(VP, time_grid(VP, 8)), start()
+    first = sample(LAW.model(VP), x, plan)
+    programs = dict(plan._compiled)
+    assert len(programs) == 1
+    assert torch.equal(sample(LAW.model(VP), x, plan), first)
+    assert plan._compiled == programs
+    other = sample(LAW.model(VP, "v"), x, plan)
+    clipped = sample(LAW.model(VP), x, plan, postprocess=lambda x0: x0)
+    assert len(plan._compiled) == 3
+    assert_allclose(other, first, rtol=1e-9)
+    assert_allclose(clipped, first, rtol=1e-9)
+
+
+def test_a_network_may_write_its_output_into_the_same_memory():
+    memory = torch.empty(6, 2, dtype=torch.float64)
+    for prediction in ("eps", "x0", "v"):
+        law = LAW.model(VP, prediction)
+        model = DiffusionModel(lambda x, t, law=law: memory.copy_(law.fn(x, t)), VP, prediction)
+        for solver in SOLVERS:
+            plan = solver.plan(VP, time_grid(VP, 8))
+            noise = [start(seed=i + 1) for i in range(plan.n_evals)]
+            assert torch.equal(
+                sample(model, start(), plan, noise=noise), sample(law, start(), plan, noise=noise)
+            )
+
+
 def test_half_precision_is_carried_in_single():
     seen = []
 

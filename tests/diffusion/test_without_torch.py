@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PLANS = """
 import sys
 {block}
@@ -22,8 +24,8 @@ BLOCK = """
 from importlib.abc import MetaPathFinder
 class Absent(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "torch":
-            raise ImportError("No module named 'torch'")
+        if name.split(".")[0] == "{absent}":
+            raise ImportError("No module named '{absent}'")
 sys.meta_path.insert(0, Absent())
 """
 
@@ -39,15 +41,31 @@ def test_plans_do_not_import_it():
 
 
 def test_plans_do_without_it():
-    python(PLANS.format(block=BLOCK))
+    python(PLANS.format(block=BLOCK.format(absent="torch")))
 
 
-def test_what_needs_it_says_how_to_get_it():
+@pytest.mark.parametrize(
+    ("absent", "loads"),
+    [
+        (
+            "torch",
+            (
+                "from sampkit.diffusion import sample",
+                "import sampkit.diffusion.models",
+                "import sampkit.diffusion as d; d.DiffusionModel",
+                "import sampkit.diffusion.interop",
+            ),
+        ),
+        ("diffusers", ("from sampkit.diffusion.interop import PlanScheduler",)),
+    ],
+)
+def test_what_needs_it_says_how_to_get_it(absent, loads):
+    if absent == "diffusers":
+        pytest.importorskip("torch")
     code = f"""
 import sys
-{BLOCK}
-for load in ("from sampkit.diffusion import sample", "import sampkit.diffusion.models",
-             "import sampkit.diffusion as d; d.DiffusionModel"):
+{BLOCK.format(absent=absent)}
+for load in {loads!r}:
     try:
         exec(load)
     except ImportError as error:
