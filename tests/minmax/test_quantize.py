@@ -59,9 +59,13 @@ def test_search_goes_on():
     # two of the rows with the second per row that the prototype's .087 on average had
     W = weights(0)[:2]
     start = quantize_linear(X, W, bits=3, p=None)
-    found = quantize_linear(X, W, bits=3, p=None, time_limit=5, rng=0)
-    assert (found.max_violation <= start.max_violation * (1 + 1e-6)).all()
-    assert found.max_violation.mean() < start.max_violation.mean()
+    for seconds in (3, 12, 48):  # a machine with much else to do needs more of them
+        found = quantize_linear(X, W, bits=3, p=None, time_limit=seconds, rng=0)
+        assert (found.max_violation <= start.max_violation * (1 + 1e-6)).all()
+        if found.max_violation.mean() < start.max_violation.mean():
+            break
+    else:
+        pytest.fail("the search found nothing better in 48 seconds")
 
 
 def test_time_limit_and_interrupt_return_what_is_there(monkeypatch):
