@@ -94,7 +94,8 @@ def improving_intervals(A: Any, r: Any, t: float | None = None) -> tuple[Any, An
     Notes
     -----
     One pass over A, O(m n), in chunks of rows: with a = a_kj, row k allows
-    (-t sign(a) - r_k) / a < d < (t sign(a) - r_k) / a, and no d at all if a = 0 and |r_k| >= t.
+    ``(-t sign(a) - r_k) / a < d < (t sign(a) - r_k) / a``, and no d at all where a = 0 and
+    ``|r_k| >= t``.
 
     Examples
     --------
