@@ -133,8 +133,8 @@ def minmax_search(
     ``sum (|r|/t)^p`` with rising p, a block of variables and a batch of states at a time, then
     takes the steepest single or pair move of the maximum itself, found exactly with pruning on the
     worst rows; "small" does the latter alone from many starts, with moves along short lattice
-    vectors added; "sparse" walks the columns of a CSC matrix. Time and memory of a pass of the dense engine
-    are O(k m n) and O(m n + k m).
+    vectors added; "sparse" walks the columns of a CSC matrix. Time and memory of a pass of the
+    dense engine are O(k m n) and O(m n + k m).
 
     The dense engine works in float32 unless A is float64 and the objective is tiny beside b; the
     small one in float64. The objective is computed anew in float64.
