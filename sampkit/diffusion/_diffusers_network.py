@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import sampkit.diffusion._diffusers  # noqa: F401  (its lack is said first)
+from sampkit.diffusion._diffusers import SchedulerMixin  # noqa: F401  (its lack is said first)
 from sampkit.diffusion._diffusers_config import prediction_of, schedule_of
 from sampkit.diffusion.models import DiffusionModel
 from sampkit.diffusion.schedules import NoiseSchedule
