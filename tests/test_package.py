@@ -24,8 +24,8 @@ PUBLIC = [
 ]
 # Optional, or heavy, or somebody else's: none of it comes along with a bare import.
 FOREIGN = {
-    "cupy", "dask", "distributed", "hypothesis", "imblearn", "matplotlib", "numba", "pandas",
-    "polars", "pyarrow", "torch", "tqdm",
+    "cupy", "dask", "diffusers", "distributed", "hypothesis", "imblearn", "matplotlib", "numba",
+    "pandas", "polars", "pyarrow", "torch", "tqdm", "transformers",
 }  # fmt: skip
 
 
@@ -129,6 +129,7 @@ def test_extras():
         "gpu",
         "torch",
         "diffusion",
+        "diffusers",
         "fast",
         "dask",
         "plot",
