@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import re
@@ -94,7 +95,13 @@ def test_every_public_subpackage_is_announced():
 
 @pytest.mark.parametrize(("family", "name"), PUBLIC, ids=".".join)
 def test_public_name_resolves_and_is_documented(family, name):
-    thing = getattr(importlib.import_module(f"sampkit.{family}"), name)
+    module = importlib.import_module(f"sampkit.{family}")
+    try:
+        thing = getattr(module, name)
+    except (ImportError, AttributeError):  # the latter of modules that failed at their collection
+        if importlib.util.find_spec("torch") is not None:
+            raise
+        pytest.skip("needs PyTorch")
     if inspect.isclass(thing) or inspect.isroutine(thing):
         assert inspect.getdoc(thing)
 

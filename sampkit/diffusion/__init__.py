@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sampkit.diffusion._executor import initial_noise, sample
+    from sampkit.diffusion._compare import compare
+    from sampkit.diffusion._compare_display import SolverComparisonDisplay
     from sampkit.diffusion._law import (
         GaussianLaw,
         GaussianResponse,
         gaussian_law,
         gaussian_response,
     )
+    from sampkit.diffusion._many import ManySamples, sample_many
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
@@ -67,6 +70,9 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "sampkit.diffusion._compare": ("compare",),
+    "sampkit.diffusion._compare_display": ("SolverComparisonDisplay",),
+    "sampkit.diffusion._many": ("ManySamples", "sample_many"),
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
@@ -145,15 +151,18 @@ __all__ = [
     "GaussianLaw",
     "GaussianMixture",
     "GaussianResponse",
+    "ManySamples",
     "NoiseSchedule",
     "Plan",
     "Row",
+    "SolverComparisonDisplay",
     "SolverSchedule",
     "UniPC",
     "Update",
     "VESchedule",
     "VPCosineSchedule",
     "VPLinearSchedule",
+    "compare",
     "ddim_row",
     "energy_distance",
     "exact_weights",
@@ -166,6 +175,7 @@ __all__ = [
     "lagrange_integral_weights",
     "mmd2",
     "sample",
+    "sample_many",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",
