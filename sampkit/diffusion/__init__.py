@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._compare import compare
     from sampkit.diffusion._compare_display import SolverComparisonDisplay
+    from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._law import (
         GaussianLaw,
         GaussianResponse,

@@ -18,6 +18,7 @@ for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
     plan = solver.plan(schedule, grid)
     assert d.Plan.from_dict(plan.to_dict()) == plan
     d.gaussian_law(plan, 0.0, 1.0)
+assert d.SolverComparisonDisplay.__name__ == "SolverComparisonDisplay"
 d.energy_distance([[0.0], [1.0]], [[0.0], [2.0]])
 """
 BLOCK = """
@@ -51,6 +52,8 @@ def test_plans_do_without_it():
             "torch",
             (
                 "from sampkit.diffusion import sample",
+                "from sampkit.diffusion import compare",
+                "from sampkit.diffusion import sample_many",
                 "import sampkit.diffusion.models",
                 "import sampkit.diffusion as d; d.DiffusionModel",
                 "import sampkit.diffusion.interop",
