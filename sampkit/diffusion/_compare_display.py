@@ -171,7 +171,7 @@ class SolverComparisonDisplay:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}.")
         try:
             import matplotlib.pyplot as plt
-            from matplotlib.ticker import NullLocator
+            from matplotlib.ticker import LogFormatter, NullLocator
         except ImportError as error:
             raise ImportError("Plots need matplotlib: pip install sampkit[plot]") from error
         if ax is None:
@@ -195,6 +195,8 @@ class SolverComparisonDisplay:
         ax.set(xscale="log", xlabel=AXES[against], ylabel=QUANTITIES[quantity])
         if (frame[quantity] > 0).all():
             ax.set_yscale("log")
+            ax.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
+            ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
         if against == "calls":
             calls = np.unique(frame["calls"])
             ax.set_xticks(calls, [str(n) for n in calls])
