@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # scikit-learn's array API checks want this switch; the gallery runs without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -27,6 +29,23 @@ hypothesis.settings.load_profile("suite")
 def checkout() -> Path:
     """The folder that holds the project's sources."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[Any]:
+    """A Dask cluster of two processes on this machine."""
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": False}),
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",  # any free port: None still means 8787
+            memory_limit=None,
+        ) as cluster,
+    ):
+        yield cluster
 
 
 @pytest.fixture

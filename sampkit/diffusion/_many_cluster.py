@@ -63,8 +63,10 @@ class _Pool:
 
     def submit(self, batch: Batch) -> None:
         """Hand a batch out; the recipe goes to all workers before the first one."""
-        if self.sent is None:
-            self.sent = self.client.scatter(self.recipe, broadcast=True, hash=False)
+        while self.sent is None:
+            self.client.wait_for_workers(1)
+            with contextlib.suppress(TimeoutError):  # the last worker has gone in between
+                self.sent = self.client.scatter(self.recipe, broadcast=True, hash=False)
         future = self.client.submit(
             Recipe.make, self.sent, batch, self.conditions.of(batch), pure=False
         )
