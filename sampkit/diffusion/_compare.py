@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit._random_state import generator_of
-from sampkit.diffusion._executor import plan_of, sample
+from sampkit.diffusion._task import Task, task_of
 from sampkit.diffusion._teacher import teacher_trajectory
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.grids import SPACINGS, check_grid, time_grid
@@ -36,7 +36,7 @@ class _Entry(NamedTuple):
 
     solver: str
     grid: str
-    plan: Plan
+    task: Task
 
 
 def compare(
@@ -151,27 +151,25 @@ def compare(
     ends = _Teacher(model, x, entries, teacher, n_teacher_steps, cond, postprocess)
     seed = int(generator_of(random_state, "random_state").integers(2**63))
 
-    def run(plan: Plan) -> tuple[Tensor, float]:
+    def run(task: Task) -> tuple[Tensor, float]:
         shortest = np.inf
         for _ in range(n_repeats):
             generator = torch.Generator(x.device).manual_seed(seed)
             begin = _clock(x)
             with torch.no_grad():
-                found = sample(
-                    model, x, plan, cond=cond, postprocess=postprocess, generator=generator
-                )
+                found = task.run(model, x, cond=cond, postprocess=postprocess, generator=generator)
             shortest = min(shortest, _clock(x) - begin)
         return found, 1e3 * shortest
 
     rows = []
     try:
-        for name, grid, plan in _watched(entries, progress):
-            fine = ends.at(float(plan.grid[-1]))
-            found, milliseconds = run(plan)
+        for name, grid, task in _watched(entries, progress):
+            fine = ends.at(float(task.grid[-1]))
+            found, milliseconds = run(task)
             error = float((found - fine).double().square().mean())
             distance = frechet_distance(found, fine if data is None else data, features)
-            steps = len(plan.grid) - 1
-            rows.append((name, grid, steps, plan.n_evals, error, distance, milliseconds))
+            steps = len(task.grid) - 1
+            rows.append((name, grid, steps, task.n_evals, error, distance, milliseconds))
     except KeyboardInterrupt:
         warnings.warn(
             f"compare was interrupted after {len(rows)} of {len(entries)} rows.", stacklevel=2
@@ -218,7 +216,7 @@ class _Teacher:
         cond: Any,
         postprocess: Any,
     ):
-        starts = sorted({float(entry.plan.grid[0]) for entry in entries})
+        starts = sorted({float(entry.task.grid[0]) for entry in entries})
         if len(starts) > 1:
             raise ValueError(
                 f"grids must start at one time, that of x, got {starts[0]:.6g} and "
@@ -287,10 +285,10 @@ def _entries(
         own = getattr(solver, "grid", None)
         for label, grid in settings if own is None else [(OWN, own)]:
             try:
-                plan = plan_of(solver, schedule, None if isinstance(solver, Plan) else grid)
+                task = task_of(solver, schedule, None if isinstance(solver, Plan) else grid)
             except ValueError as error:
                 raise ValueError(f"{name} on {label} of {len(grid) - 1} steps: {error}") from error
-            yield _Entry(name, label, plan)
+            yield _Entry(name, label, task)
 
 
 def _grids(

@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion._executor import plan_of
 from sampkit.diffusion._many_batch import Conditions, Recipe
 from sampkit.diffusion._many_run import fill
 from sampkit.diffusion._many_store import known_key, store_of
 from sampkit.diffusion._streams import NoiseStreams
+from sampkit.diffusion._task import task_of
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Model
-from sampkit.diffusion.plan import Plan
 
 __all__ = ["ManySamples", "sample_many"]
 
@@ -217,7 +216,7 @@ def sample_many(
         raise TypeError(f"client must be a distributed.Client, got {type(client).__name__}.")
     n_samples, batch_size = _whole(n_samples, "n_samples", 1), _whole(batch_size, "batch_size", 1)
     start, size = _whole(start, "start", 0), _shape(shape)
-    plan = plan_of(solver_or_plan, model.schedule, grid)
+    task = task_of(solver_or_plan, model.schedule, grid)
     dtype = _dtype(dtype)
     conditions = Conditions(cond, n_samples, start)
     key = known_key(out) if random_state is None else None
@@ -230,13 +229,13 @@ def sample_many(
         "shape": list(size),
         "dtype": str(dtype).removeprefix("torch."),
         "random_state": [f"{part:016x}" for part in key],
-        "plan": _digest(_stated(plan)),
+        "plan": _digest(task.stated()),
         "cond": conditions.digest(),
         "postprocess": _name_of(postprocess),
     }
     store = store_of(out, done, settings)
     recipe = Recipe(
-        model, plan, size, dtype, device, key, conditions.of_numbers, postprocess, batch_size, pad
+        model, task, size, dtype, device, key, conditions.of_numbers, postprocess, batch_size, pad
     )
     fill(store, recipe, conditions, client, callback, progress)
     return ManySamples(store.samples, store.done)
@@ -260,14 +259,6 @@ def _dtype(dtype: Any) -> Any:
     if dtype not in (torch.float16, torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32, float64 or float16, got {dtype!r}.")
     return dtype
-
-
-def _stated(plan: Plan) -> dict[str, Any]:
-    """All numbers of a plan; a schedule made of functions is in them, too."""
-    try:
-        return plan.to_dict()
-    except ValueError:
-        return {"grid": plan.grid.tolist(), "rows": [asdict(row) for row in plan.rows]}
 
 
 def _digest(stated: dict[str, Any]) -> str:

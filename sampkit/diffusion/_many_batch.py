@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion._executor import sample, start_factor
+from sampkit.diffusion._executor import start_factor
 from sampkit.diffusion._streams import NoiseStreams
+from sampkit.diffusion._task import Task
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Model
-from sampkit.diffusion.plan import Plan
 
 __all__ = ["Batch", "Conditions", "Recipe", "batches"]
 
@@ -76,7 +76,7 @@ class Recipe:
     """All that makes samples of their numbers; sent to every worker once."""
 
     model: Model
-    plan: Plan
+    task: Task
     shape: tuple[int, ...]
     dtype: Any
     device: Any
@@ -114,10 +114,10 @@ class Recipe:
             return torch.from_numpy(noise[rows]).to(carried).to(self.device)
 
         with torch.no_grad():
-            start = drawn(0).mul_(start_factor(self.plan.schedule, float(self.plan.grid[0])))
+            start = drawn(0).mul_(start_factor(self.model.schedule, float(self.task.grid[0])))
             start = start.to(self.dtype)
-            made = sample(
-                self.model, start, self.plan, cond=cond, noise=lambda i: drawn(i + 1),
+            made = self.task.run(
+                self.model, start, cond=cond, noise=lambda i: drawn(i + 1),
                 postprocess=self.postprocess,
             )  # fmt: skip
         own = slice(place, place + stop - first) if self.pad else slice(None)
