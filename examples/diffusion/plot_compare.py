@@ -2,8 +2,9 @@
 Comparing solvers
 =================
 
-One call runs every solver on every grid from the same noise, on a small real network, and says how
-far each is from a fine run of the same network (left) and from the digits it was trained on (right).
+One call runs every solver on every grid from the same noise, on a small real network, and says
+how far each is from a fine run of the same network (left) and from the digits it was trained on
+(right).
 """
 
 import matplotlib.pyplot as plt
@@ -56,8 +57,8 @@ table.round({"error": 4, "frechet": 3, "ms": 1})
 
 # %%
 # DPM-Solver++ and DEIS get worse from 14 to 20 calls. Below 15 steps they take the last step at
-# first order, from 15 steps on at full order, as diffusers does; on a grid even in time that step is
-# long in the log-SNR. ``lower_order_final=True`` mends it.
+# first order, from 15 steps on at full order, as diffusers does; on a grid even in time that step
+# is long in the log-SNR. ``lower_order_final=True`` mends it.
 compare(
     {"full order": DPMSolver(2), "first order": DPMSolver(2, lower_order_final=True)},
     digits.model,
@@ -70,8 +71,8 @@ compare(
 ).round({"error": 4, "frechet": 3, "ms": 1})
 
 # %%
-# What has a grid of its own, as a stored plan or a searched solver schedule has, takes part on that;
-# and grids may be compared, too.
+# What has a grid of its own, as a stored plan or a searched solver schedule has, takes part on
+# that; and grids may be compared, too.
 spacings = {"time": [5, 8, 12], "logsnr": [5, 8, 12], "quadratic": [5, 8, 12]}
 SolverComparisonDisplay.from_model(
     {"DDIM": DDIM(), "UniPC-2": UniPC(2)},
