@@ -34,10 +34,37 @@ GRID = time_grid(S, 6)
 NOISY = DPMSolver(2, eta=1.0)
 
 
-def shrink(x, t, cond=None):
-    """A network that works on every number alone: its rows cannot see each other."""
-    mean = 0.5 if cond is None else cond.to(x.dtype)[:, None, None] / 8
-    return mean + (x - mean) * t.to(x.dtype)[:, None, None] / 2
+def _networks():
+    """Local, so that they are sent to workers by value: those cannot import this file."""
+
+    def shrink(x, t, cond=None):
+        """Works on every number alone: its rows cannot see each other."""
+        mean = 0.5 if cond is None else cond.to(x.dtype)[:, None, None] / 8
+        return mean + (x - mean) * t.to(x.dtype)[:, None, None] / 2
+
+    class Network:
+        """Two layers, and a file that grows by a byte whenever this is unpickled."""
+
+        def __init__(self, seen=None):
+            generator = torch.Generator().manual_seed(0)
+            self.first = torch.randn(6, 32, generator=generator) / 3
+            self.second = torch.randn(32, 6, generator=generator) / 6
+            self.seen = seen
+
+        def __call__(self, x, t, cond=None):
+            hidden = torch.tanh(x.flatten(1) @ self.first.to(x) + t.to(x.dtype)[:, None])
+            return (hidden @ self.second.to(x)).reshape(x.shape)
+
+        def __setstate__(self, state):
+            self.__dict__ = state
+            if self.seen is not None:
+                with open(self.seen, "a") as file:
+                    file.write("u")
+
+    return shrink, Network
+
+
+shrink, Network = _networks()
 
 
 def model(fn=shrink, schedule=S):
@@ -47,26 +74,6 @@ def model(fn=shrink, schedule=S):
 def many(n=50, solver=NOISY, grid=GRID, fn=shrink, **options):
     options = {"shape": (2, 3), "random_state": 3, "batch_size": 16} | options
     return sample_many(model(fn), n, solver, grid, **options)
-
-
-class Network:
-    """Two layers, and a file that grows by a byte whenever this is unpickled."""
-
-    def __init__(self, seen=None):
-        generator = torch.Generator().manual_seed(0)
-        self.first = torch.randn(6, 32, generator=generator) / 3
-        self.second = torch.randn(32, 6, generator=generator) / 6
-        self.seen = seen
-
-    def __call__(self, x, t, cond=None):
-        hidden = torch.tanh(x.flatten(1) @ self.first.to(x) + t.to(x.dtype)[:, None])
-        return (hidden @ self.second.to(x)).reshape(x.shape)
-
-    def __setstate__(self, state):
-        self.__dict__ = state
-        if self.seen is not None:
-            with open(self.seen, "a") as file:
-                file.write("u")
 
 
 # --- noise ----------------------------------------------------------------------------------------
