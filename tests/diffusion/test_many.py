@@ -167,8 +167,9 @@ def test_conditions_go_with_the_number(pad):
     by_number = many(
         30, cond=lambda numbers: torch.from_numpy(numbers % 8), start=10, pad=pad
     ).samples
+    on_device = many(30, cond=given_[10:], start=10, pad=pad, device="cpu").samples
     whole = many(40, cond=given_).samples
-    for found in (by_rows, by_tensor, by_number):
+    for found in (by_rows, by_tensor, by_number, on_device):
         assert_array_equal(found, whole[10:])
     assert not np.array_equal(whole, many(40).samples)
 
