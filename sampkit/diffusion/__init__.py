@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         ddim_row,
         solver_from_dict,
     )
+    from sampkit.diffusion.timeshift import TimeShift
     from sampkit.metrics import (
         energy_distance,
         frechet_distance,
@@ -101,6 +102,7 @@ _HOME = {
         "VPCosineSchedule",
         "VPLinearSchedule",
     ),
+    "sampkit.diffusion.timeshift": ("TimeShift",),
     "sampkit.diffusion.solvers": (
         "DDIM",
         "DDPM",
@@ -149,6 +151,7 @@ __all__ = [
     "Plan",
     "Row",
     "SolverSchedule",
+    "TimeShift",
     "UniPC",
     "Update",
     "VESchedule",

@@ -122,7 +122,7 @@ class ClassifierFreeGuidance(_Wrapper):
         null = self._null(x, cond)
         if not (self.batched and isinstance(null, torch.Tensor) and isinstance(cond, torch.Tensor)):
             return self.model._output(x, call, null), self.model._output(x, call, cond)
-        twice = Call(call.t, call.time.repeat(2), call.model_time.repeat(2))
+        twice = call._replace(time=call.time.repeat(2), model_time=call.model_time.repeat(2))
         halves = self.model._output(torch.cat([x, x]), twice, torch.cat([null, cond]))
         without, given = halves.chunk(2)
         return without, given
@@ -173,7 +173,7 @@ class ClassifierGuidance(_Wrapper):
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             gradient = torch.autograd.grad(self.log_prob(leaf, call.time).sum(), leaf)[0]
-        t = call.time if np.isnan(call.t) else call.t
+        t = call.time if call.own_times else call.t
         levels = levels_at(self.schedule, t, x)
         p, q = self.model._shares(t, levels)
         # x0 + w sigma^2 / alpha g and eps - w sigma g, in the network's own terms

@@ -463,7 +463,7 @@ BAD = [
     (lambda: sample(LAW.model(FlowSchedule()), start(), PLAN), "the plan is made for VPLinear"),
     (lambda: sample(LAW.model(VP), start(), DDIM()), "grid must be given for DDIM, got None"),
     (lambda: sample(LAW.model(VP), start(), "ddim", GRID), "must be a Plan or have a method plan"),
-    (lambda: sample(LAW.model(VP), start(), DDIM(), [0.1, 0.5]), "strictly descending"),
+    (lambda: sample(LAW.model(VP), start(), DDIM(), [0.5, 0.1, 0.3]), "strictly descending"),
     (
         lambda: sample(LAW.model(VP), start(), DDIM(), GRID, noise=[start()]),
         "one tensor for each of the 4 calls, got 1",
