@@ -147,6 +147,7 @@ def test_any_network_is_inverted(prediction, final):
     torch = pytest.importorskip("torch")
     from sampkit.diffusion import GaussianMixture, sample
 
+    torch.set_num_threads(1)
     law = GaussianMixture([[-1.0, 0.0], [1.0, 0.5]], [0.05, 0.2])
     image = law.sample(16, torch.Generator().manual_seed(0)).to(torch.float64)
     before = image.clone()

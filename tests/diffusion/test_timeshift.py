@@ -25,6 +25,7 @@ from sampkit.diffusion import (  # noqa: E402
     time_grid,
 )
 
+torch.set_num_threads(1)
 D = 16
 SCHEDULE = DiscreteVPSchedule()
 GRID = time_grid(SCHEDULE, 10, "linspace")
