@@ -99,30 +99,44 @@ class ClassifierFreeGuidance(_Wrapper):
         self.null_cond, self.interval, self.batched = null_cond, interval, batched
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
-        outside = self.interval is not None and not self.interval[0] <= call.t <= self.interval[1]
+        each = self.interval is not None and bool(np.isnan(call.t))  # rows have their own times
+        outside = self.interval is not None and not each and not self._inside(call.t)
         if outside or self.scale == 1:
             return self.model._output(x, call, cond)
-        if self.scale == 0:
+        if self.scale == 0 and not each:
             return self.model._output(x, call, self._null(x, cond))
         without, given = self._both(x, call, cond)
         y = without + self.scale * (given - without)
-        if self.rescale:
+        if self.rescale and self.scale:
             dims = tuple(range(1, x.ndim))
             ratio = given.std(dims, keepdim=True) / y.std(dims, keepdim=True)
             y = y * (self.rescale * ratio + (1 - self.rescale))
+        if each:
+            return torch.where(self._inside(call.time).reshape(_per_sample(x)), y, given)
         return y
+
+    def _inside(self, t: Any) -> Any:
+        """Whether guidance acts at a time, or at each of a tensor of times."""
+        assert self.interval is not None
+        if not isinstance(t, torch.Tensor):
+            return self.interval[0] <= t <= self.interval[1]
+        low, high = t.new_tensor(self.interval)  # rounded as the times are
+        return (low <= t) & (t <= high)
 
     def _null(self, x: Tensor, cond: Any) -> Any:
         if not isinstance(self.null_cond, torch.Tensor):
             return self.null_cond
         null = self.null_cond.to(x.device)
-        return null.expand(x.shape[0], *null.shape[1:]) if null.shape[0] == 1 else null
+        if null.shape[0] == 1:
+            return null.expand(x.shape[0], *null.shape[1:])
+        times = x.shape[0] // null.shape[0]  # several runs side by side
+        return null.repeat(times, *(1,) * (null.ndim - 1)) if times > 1 else null
 
     def _both(self, x: Tensor, call: Call, cond: Any) -> tuple[Tensor, Tensor]:
         null = self._null(x, cond)
         if not (self.batched and isinstance(null, torch.Tensor) and isinstance(cond, torch.Tensor)):
             return self.model._output(x, call, null), self.model._output(x, call, cond)
-        twice = call._replace(time=call.time.repeat(2), model_time=call.model_time.repeat(2))
+        twice = Call(call.t, call.time.repeat(2), call.model_time.repeat(2))
         halves = self.model._output(torch.cat([x, x]), twice, torch.cat([null, cond]))
         without, given = halves.chunk(2)
         return without, given
@@ -173,7 +187,7 @@ class ClassifierGuidance(_Wrapper):
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             gradient = torch.autograd.grad(self.log_prob(leaf, call.time).sum(), leaf)[0]
-        t = call.time if call.own_times else call.t
+        t = call.time if np.isnan(call.t) else call.t
         levels = levels_at(self.schedule, t, x)
         p, q = self.model._shares(t, levels)
         # x0 + w sigma^2 / alpha g and eps - w sigma g, in the network's own terms

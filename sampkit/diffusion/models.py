@@ -26,12 +26,14 @@ PREDICTIONS = ("eps", "x0", "v", "score", "flow")
 
 
 class Call(NamedTuple):
-    """When a network is called: as a number, and as tensors of shape (B,) on the state's device."""
+    """When a network is called: as a number, and as tensors of shape (B,) on the state's device.
+
+    The number is NaN where rows have times of their own.
+    """
 
     t: float
     time: Tensor  # of the schedule
     model_time: Tensor  # as the network wants it
-    own_times: bool = False  # whether samples have times of their own, near t
 
 
 class Levels(NamedTuple):
@@ -62,9 +64,8 @@ class Model(ABC):
         """One call for every row of `x`, at a number or at a tensor (B,) of times."""
         wide = torch.float64 if x.dtype == torch.float64 else torch.float32
         times = torch.as_tensor(t, dtype=torch.float64, device=x.device).expand(x.shape[0])
-        many = isinstance(t, torch.Tensor) and t.ndim > 0
-        first = float("nan") if many else float(t)
-        return Call(first, times.to(wide), self._model_times(times).to(wide), many)
+        first = float(t) if not isinstance(t, torch.Tensor) or t.ndim == 0 else float("nan")
+        return Call(first, times.to(wide), self._model_times(times).to(wide))
 
     def denoise(self, x: Tensor, t: Any, cond: Any = None) -> Tensor:
         """Data prediction at a time, differentiable.

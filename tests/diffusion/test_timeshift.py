@@ -330,6 +330,29 @@ def test_a_classifier_is_asked_at_the_moved_times():
         assert_allclose(ends[0], ends[1], rtol=1e-8, atol=1e-8)
 
 
+def test_guidance_in_an_interval_goes_by_the_moved_times():
+    # inside for one sample and outside for another at one call: equal to what each gets alone
+    model = DiffusionModel(lambda x, t, cond: 0.1 * x + cond, SCHEDULE)
+    cond, null = torch.ones(6, D, dtype=torch.float64), torch.zeros(1, D, dtype=torch.float64)
+    seen = []
+
+    def network(x, t, cond):
+        seen.append(t[: len(t) // 2].clone() if len(t) == 12 else t.clone())
+        return model.fn(x, t, cond)
+
+    given = shift(target="sigma2")
+    watched = DiffusionModel(network, SCHEDULE)
+    sample(ClassifierFreeGuidance(watched, 2.0, null), start(), given, GRID, cond=cond)
+    middle = float(torch.stack(seen)[4].median())
+    guided = ClassifierFreeGuidance(model, 2.0, null, interval=(0, middle))
+    whole = sample(guided, start(), given, GRID, cond=cond)
+    alone = [
+        sample(guided, start()[i : i + 1], given, GRID, cond=cond[i : i + 1]) for i in range(6)
+    ]
+    assert_allclose(whole, torch.cat(alone), rtol=1e-10)
+    assert not torch.allclose(whole, sample(model, start(), given, GRID, cond=cond))
+
+
 def test_what_is_not_finite_is_named():
     model = DiffusionModel(lambda x, t: x / 0, SCHEDULE)
     with pytest.raises(FloatingPointError, match="after step 0"):
