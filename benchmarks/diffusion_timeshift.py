@@ -101,6 +101,8 @@ def targets() -> list[dict[str, Any]]:
     for target in ("marginal", "sigma2", "estimate"):
         moved = shift(target=target, window=20, eta=0.0)
         rows.append(against(f"DDIM, window 20, {target}", moved, DDIM(), 10))
+    plain = float(np.mean([distance(state, UniPC(2), 10) for state in STATES]))
+    rows.append({"solver": "UniPC-2", "calls": 10, "without": plain})
     return rows
 
 

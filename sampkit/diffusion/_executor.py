@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._run import Run
+from sampkit.diffusion._run import run_of
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Model
 from sampkit.diffusion.plan import Plan
@@ -218,11 +218,11 @@ def sample(
 def _run_of(model: Model, x: Tensor, solver_or_plan: Any, grid: Any, **settings: Any) -> Any:
     """The run of a plan, or of what decides its numbers by the states and so makes its own."""
     own = getattr(solver_or_plan, "_run", None)
-    if own is None:
-        return Run(model, x, plan_of(solver_or_plan, model.schedule, grid), **settings)
-    if grid is None:
-        raise ValueError(f"grid must be given for {type(solver_or_plan).__name__}, got None.")
-    return own(model, x, grid, **settings)
+    if own is not None:
+        if grid is None:
+            raise ValueError(f"grid must be given for {type(solver_or_plan).__name__}, got None.")
+        return own(model, x, grid, **settings)
+    return run_of(model, x, plan_of(solver_or_plan, model.schedule, grid), **settings)
 
 
 def plan_of(solver_or_plan: Any, schedule: NoiseSchedule, grid: Any) -> Plan:

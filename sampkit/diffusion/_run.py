@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sampkit.diffusion._program import Kept, Mix, Sum, program_of
@@ -21,9 +20,11 @@ class Run:
     """States and outputs of one run.
 
     `receive` takes the network's output at state i, `advance` makes state i + 1 of it. A state may
-    be replaced in `states` before its call; it is never written to. `calls` says at what times the
-    network is called.
+    be replaced in `states` before its call; it is never written to. `calls`, set by who calls the
+    network, says when it is called.
     """
+
+    calls: list[Call]
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class Run:
         dtype: Any = None,
         shows_x0: bool = False,
     ):
-        self.model, self.plan, self.dtype = model, plan, dtype_of(x, dtype)
+        self.plan, self.dtype = plan, dtype_of(x, dtype)
         self.postprocess, self.shows_x0 = postprocess, shows_x0
         self.functional = inplace is False or (
             inplace == "auto" and torch.is_grad_enabled() and x.requires_grad
@@ -48,11 +49,6 @@ class Run:
         self.free: list[Tensor] = []
         self.mine: dict[int, Tensor] = {}  # the buffers made here, which may be written to
         self.y: Tensor | None = None
-
-    @cached_property
-    def calls(self) -> list[Call]:
-        """When the network is called."""
-        return calls_of(self.model, self.plan, self.states[0])
 
     def receive(self, i: int, y: Tensor) -> Tensor | None:
         """Keep the output at state i, correct the state, mix; the data prediction, if shown."""
@@ -155,6 +151,13 @@ class Run:
     def _give_back(self, tensor: Tensor) -> None:
         if not self.functional and id(tensor) in self.mine:
             self.free.append(tensor)
+
+
+def run_of(model: Model, x: Tensor, plan: Plan, **settings: Any) -> Run:
+    """The run of a plan, with its calls."""
+    run = Run(model, x, plan, **settings)
+    run.calls = calls_of(model, plan, run.states[0])
+    return run
 
 
 def dtype_of(x: Tensor, dtype: Any = None) -> Any:

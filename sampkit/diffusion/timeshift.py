@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._run import Run
+from sampkit.diffusion._run import run_of
 from sampkit.diffusion._shifted_run import ShiftedRun, candidates
 from sampkit.diffusion.models import Model
 from sampkit.diffusion.schedules import DiscreteVPSchedule
@@ -169,5 +169,5 @@ class TimeShift:
                 "variance decides the times."
             )
         if all(len(candidates(plan, self, i)) == 1 for i in range(plan.n_evals)):
-            return Run(model, x, plan, **settings)
+            return run_of(model, x, plan, **settings)
         return ShiftedRun(model, x, plan, self, **settings)
