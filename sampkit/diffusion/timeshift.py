@@ -67,7 +67,8 @@ class TimeShift:
     Notes
     -----
     Nothing in the loop waits for the device, but where a `ClassifierGuidance` asks for the levels
-    of moved times. A step costs one variance and a look-up beside what it costs without.
+    of moved times. A step costs one variance and a look-up beside what it costs without, in tensors
+    of its own: `inplace` of `sample` changes nothing.
 
     The variance of n independent elements is off by a share of ``sqrt(2 / n)``, 18 % for 64 and
     2.6 % for 3072: with few of them use ``"marginal"``, with ``pool="batch"``. Data of variance 1
