@@ -63,6 +63,16 @@ def test_length_and_sign_of_rows_do_not_matter():
     assert (spatial_order(X) != spatial_order(-X, fold_signs=False)).any()
 
 
+def test_rows_are_turned_to_the_given_side():
+    rng = np.random.default_rng(0)
+    X, side = rng.standard_normal((300, 5)), rng.standard_normal(300)
+    side[:9] = 0.0  # neither: left as they are
+    turned = X * np.where(side < 0, -1.0, 1.0)[:, None]
+    want = spatial_order(turned, fold_signs=False)
+    np.testing.assert_array_equal(spatial_order(X, fold_signs=side), want)
+    np.testing.assert_array_equal(spatial_order(sp.csr_array(X), fold_signs=list(side)), want)
+
+
 def test_containers_and_extremes():
     rng = np.random.default_rng(1)
     X = rng.standard_normal((100, 4)) * (rng.random((100, 4)) < 0.5)
@@ -101,6 +111,9 @@ def test_blocks_do_not_change_the_order(monkeypatch):
         ({"q": [1.0]}, "q must have one entry for each of the 2 rows"),
         ({"q": [1.0, -1.0]}, "q must be finite and >= 0, got -1.0"),
         ({"q": [1.0, np.nan]}, "q must be finite and >= 0, got nan"),
+        ({"fold_signs": [1.0]}, "fold_signs must have one entry for each of the 2 rows, got 1"),
+        ({"fold_signs": [1.0, np.nan]}, "fold_signs must be True, False or one number per row"),
+        ({"fold_signs": "yes"}, "fold_signs must be True, False or one number per row, got yes"),
         ({"mass": 0}, "mass must be a finite number > 0, got 0"),
         ({"mass": np.inf}, "mass must be a finite number > 0, got inf"),
         ({"mass": "half"}, "mass must be a finite number > 0, got 'half'"),
