@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sampkit.diffusion._many import ManySamples, sample_many
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
+    from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         ddim_row,
         solver_from_dict,
     )
+    from sampkit.diffusion.timeshift import TimeShift
     from sampkit.metrics import (
         energy_distance,
         frechet_distance,
@@ -76,6 +78,7 @@ _HOME = {
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
+    "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
     "sampkit.diffusion.guidance": (
@@ -107,6 +110,7 @@ _HOME = {
         "VPCosineSchedule",
         "VPLinearSchedule",
     ),
+    "sampkit.diffusion.timeshift": ("TimeShift",),
     "sampkit.diffusion.solvers": (
         "DDIM",
         "DDPM",
@@ -134,6 +138,8 @@ __all__ = [
     "DDPM",
     "DEIS",
     "PNDM",
+    "AdaptiveInfo",
+    "AdaptiveStep",
     "CallableSchedule",
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
@@ -157,11 +163,13 @@ __all__ = [
     "Row",
     "SolverComparisonDisplay",
     "SolverSchedule",
+    "TimeShift",
     "UniPC",
     "Update",
     "VESchedule",
     "VPCosineSchedule",
     "VPLinearSchedule",
+    "adaptive_sample",
     "compare",
     "ddim_row",
     "energy_distance",
