@@ -93,7 +93,7 @@ def sample_many(
         once.
     n_samples : int
         How many, >= 1.
-    solver_or_plan : Solver or Plan
+    solver_or_plan : Solver, Plan or TimeShift
         What to run, as in `sample`.
     grid : array-like of shape (n_steps + 1,) or None, default=None
         Times, as in `sample`.
@@ -155,7 +155,8 @@ def sample_many(
     round differently for other numbers of rows, other numbers of threads and other processors.
     With `pad` every sample has the same place among the same number of rows whenever `batch_size`
     is the same: then also a network's samples are bit for bit those of any other run on such a
-    machine, with any `n_samples`, `start` or `client`, as long as its rows do not see each other.
+    machine, with any `n_samples`, `start` or `client`, as long as its rows do not see each other
+    (as they do in batch normalisation while training, or in `TimeShift` with ``pool="batch"``).
     Another `batch_size` gives the same samples to rounding.
 
     Noise comes from Philox counters, (sample, draw) under one key, on the CPU, in float64: the same

@@ -12,12 +12,14 @@ from sampkit.diffusion import (  # noqa: E402
     DDIM,
     Clip,
     DiffusionModel,
+    DiscreteVPSchedule,
     DPMSolver,
     DualFast,
     EmpiricalDenoiser,
     GaussianMixture,
     SolverComparisonDisplay,
     SolverSchedule,
+    TimeShift,
     UniPC,
     VPLinearSchedule,
     compare,
@@ -133,6 +135,18 @@ def test_what_has_a_grid_of_its_own_runs_on_that():
     assert found["calls"].tolist() == [5, 6, 3, 4]
     end = sample(MODEL, X, plan)
     assert found["error"][1] == pytest.approx(float((end - FINE).square().mean()))
+
+
+def test_what_has_a_run_of_its_own():
+    schedule = DiscreteVPSchedule()
+    model = GaussianMixture(torch.zeros(1, 64), 0.5).model(schedule)
+    x = torch.randn(9, 64, generator=torch.Generator().manual_seed(0))
+    shift = TimeShift(window=80, cutoff=100, target="marginal", data_variance=0.5)
+    found = compare({"moved": shift}, model, x, {"linspace": [4, 5]}, teacher=x)
+    assert found["calls"].tolist() == [4, 5]
+    for row in found.itertuples():
+        end = sample(model, x, shift, time_grid(schedule, row.steps, "linspace"))
+        assert row.error == pytest.approx(float((end - x).square().mean()))
 
 
 def test_names_say_what_differs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from sampkit.diffusion import (  # noqa: E402
     DDIM,
     Clip,
     DiffusionModel,
+    DiscreteVPSchedule,
     DPMSolver,
+    GaussianMixture,
     Plan,
+    TimeShift,
     UniPC,
     VESchedule,
     VPLinearSchedule,
@@ -143,6 +147,24 @@ def test_a_network_is_exact_for_one_batch_size_and_rounded_for_others():
             many(n, fn=network, batch_size=32, start=start).samples, whole[start : start + n]
         )
     assert_allclose(many(70, fn=network, batch_size=7).samples, whole, atol=1e-5)
+
+
+def test_calls_at_times_of_the_samples_own(tmp_path):
+    schedule = DiscreteVPSchedule()
+    moved = GaussianMixture(torch.zeros(1, 64), 0.5).model(schedule)
+    grid = time_grid(schedule, 5, "linspace")
+    options = {"shape": (64,), "random_state": 0, "batch_size": 8}
+    shift = TimeShift(window=80, cutoff=100, target="marginal", data_variance=0.5)
+    path = tmp_path / "samples.npy"
+    whole = sample_many(moved, 30, shift, grid, out=path, **options)
+    part = sample_many(moved, 10, shift, grid, start=20, **options)
+    assert_array_equal(part.samples, whole.samples[20:])
+    plain = sample_many(moved, 30, DDIM(), grid, **options)
+    assert not np.array_equal(plain.samples, whole.samples)
+    with pytest.raises(ValueError, match="plan is"):
+        sample_many(moved, 30, replace(shift, cutoff=200), grid, out=path, **options)
+    with pytest.raises(ValueError, match="grid must be given for TimeShift, got None"):
+        sample_many(moved, 30, shift, **options)
 
 
 def test_the_network_gets_full_batches_only_if_told_to():
