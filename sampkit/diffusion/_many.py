@@ -267,8 +267,6 @@ def _digest(stated: dict[str, Any]) -> str:
 
 
 def _name_of(postprocess: Any) -> str | None:
-    return (
-        None
-        if postprocess is None
-        else getattr(postprocess, "__name__", type(postprocess).__name__)
-    )
+    if postprocess is None:
+        return None
+    return str(getattr(postprocess, "__name__", type(postprocess).__name__))

@@ -48,7 +48,7 @@ class _Pool:
 
     def __init__(self, client: Any, recipe: Recipe, conditions: Conditions):
         self.client, self.recipe, self.conditions = client, recipe, conditions
-        self.running: dict[Any, Batch] = {}
+        self.running: dict[Any, tuple[Batch, Any]] = {}  # with the recipe that they were given
         self.tries: dict[Batch, int] = {}
         self.sent: Any = None
         self._room, self._counted = 0, -float("inf")
@@ -70,7 +70,7 @@ class _Pool:
         future = self.client.submit(
             Recipe.make, self.sent, batch, self.conditions.of(batch), pure=False
         )
-        self.running[future] = batch
+        self.running[future] = batch, self.sent
 
     def finished(self) -> Iterator[tuple[Batch, Any]]:
         """What has been made since; then what was lost is handed out again."""
@@ -80,17 +80,17 @@ class _Pool:
             wait(list(self.running), timeout=_POLL, return_when="FIRST_COMPLETED")
         ready = [future for future in self.running if future.status != "pending"]
         for future in sorted(ready, key=lambda future: future.status != "finished"):
-            batch = self.running.pop(future)
+            batch, recipe = self.running.pop(future)
             try:
                 made = future.result() if future.status == "finished" else None
             except CancelledError:  # the worker that had it died
                 made = None
             if made is None:
-                self._again(batch, future)
+                self._again(batch, recipe, future)
             else:
                 yield batch, made
 
-    def _again(self, batch: Batch, future: Any) -> None:
+    def _again(self, batch: Batch, recipe: Any, future: Any) -> None:
         """Hand a lost batch out once more; an error of the model is raised."""
         from distributed import KilledWorker
 
@@ -103,14 +103,15 @@ class _Pool:
                 f"samples {batch.first} to {batch.stop - 1} were handed out {tries} times and lost "
                 "every time: the cluster forgets its tasks."
             )
-        self.sent = None  # it may be gone with the workers that had it
+        if recipe is self.sent:  # it may be gone with the workers that had it
+            self.sent = None
         self.submit(batch)
 
     def close(self, take: Callable[[Batch, Any], bool]) -> None:
         """Hand in what is finished, and call the rest back."""
         out, self.running = self.running, {}
         try:
-            for future, batch in out.items():
+            for future, (batch, _) in out.items():
                 if future.status == "finished":
                     take(batch, future.result())
         finally:
