@@ -1,0 +1,198 @@
+"""Guidance, thresholding and few calls on the digits network: what solvers lose, what limits repair.
+
+Everything is compared with 999 steps of DDIM from the same noise. Guided runs use a scale of 7.5 and
+even times, as the published comparison of noise and data prediction does; networks from several
+random states, trained once and kept.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sampkit.diffusion import DDIM, DEIS, DPMSolver, UniPC, frechet_distance, time_grid
+
+STATES = (0, 1, 2)
+GUIDED_CALLS, PLAIN_CALLS, LIMIT_CALLS = (6, 12), (5, 8, 10), 15
+SCALE = 7.5
+
+GUIDED: dict[str, Any] = {
+    "DDIM": DDIM(),
+    "DPM-Solver-3, singlestep, noise": DPMSolver(3, prediction="eps", method="singlestep"),
+    "the same, data": DPMSolver(3, method="singlestep"),
+    "DPM-Solver++ 2M": DPMSolver(2),
+    "DPM-Solver++ 3M as released": DPMSolver(3, weights="legacy"),
+    "UniPC-2": UniPC(2),
+}
+PLAIN: dict[str, Any] = {
+    "DDIM": DDIM(),
+    "DPM-Solver++ 2M": DPMSolver(2),
+    "UniPC-2": UniPC(2),
+    "UniPC-3, bh1": UniPC(3, variant="bh1"),
+    "DEIS-3": DEIS(3, "tab"),
+    "UniPC-3, noise": UniPC(3, prediction="eps"),
+}
+
+
+@cache
+def digits(state: int) -> Any:
+    """A trained network, from the cache if it is there."""
+    from sampkit.diffusion import DigitsDenoiser  # first: without PyTorch it says what to install
+
+    import torch
+
+    torch.set_num_threads(1)
+    return DigitsDenoiser.load(random_state=state)
+
+
+def start(n: int, seed: int = 0) -> tuple[Any, Any]:
+    """Noise and classes, every class equally often."""
+    import torch
+
+    noise = torch.randn(n, 64, generator=torch.Generator().manual_seed(seed))
+    return noise, torch.arange(n) % 10
+
+
+@cache
+def teacher(state: int, scale: float | None, n: int) -> Any:
+    """The ends of 999 steps of DDIM; without a scale neither guidance nor classes."""
+    from sampkit.diffusion import teacher_trajectory
+
+    model, x, cond = chosen(state, scale, n)
+    schedule = model.schedule
+    return teacher_trajectory(model, x, [schedule.t_max, schedule.t_min], cond=cond)[-1]
+
+
+def chosen(state: int, scale: float | None, n: int) -> tuple[Any, Any, Any]:
+    """Model, noise and condition of a setting."""
+    x, classes = start(n)
+    if scale is None:
+        return digits(state).model, x, None
+    return digits(state).guided(scale), x, classes
+
+
+def run(
+    state: int, solver: Any, calls: int, scale: float | None, n: int, limit: Any = None
+) -> Any:
+    """Samples of a solver on even times."""
+    from sampkit.diffusion import sample
+
+    model, x, cond = chosen(state, scale, n)
+    grid = time_grid(model.schedule, calls, "time")
+    return sample(model, x, solver, grid, cond=cond, postprocess=limit)
+
+
+def error(state: int, solver: Any, calls: int, scale: float | None = SCALE, n: int = 500) -> float:
+    """Mean squared difference from the teacher."""
+    ends = run(state, solver, calls, scale, n)
+    return float((ends - teacher(state, scale, n)).square().mean())
+
+
+def errors(solvers: dict[str, Any], calls: tuple[int, ...], scale: float | None) -> list[dict]:
+    """A table: means over the networks, and the range."""
+    rows = []
+    for name, solver in solvers.items():
+        row: dict[str, Any] = {"solver": name}
+        for n_calls in calls:
+            found = [error(state, solver, n_calls, scale) for state in STATES]
+            row[f"{n_calls} calls"] = float(np.mean(found))
+            row[f"{n_calls} calls, range"] = f"{min(found):.3g} to {max(found):.3g}"
+        rows.append(row)
+    return rows
+
+
+def quality(state: int, samples: Any, classes: Any) -> dict[str, float]:
+    """How far samples are from the data, how large they get, how many are what was asked for."""
+    held = digits(state)
+    return {
+        "Frechet distance": frechet_distance(samples.numpy(), held.data_),
+        "largest |x|": float(samples.abs().max()),
+        "class accuracy": float(np.mean(held.classify(samples) == classes.numpy())),
+    }
+
+
+def limits(n: int = 1000) -> list[dict]:
+    """Thresholding, and its absence, at two scales; the teacher has none."""
+    from sampkit.diffusion import Clip, DynamicThreshold
+
+    _, classes = start(n)
+    rows = []
+    for scale in (3.0, SCALE):
+        runs = {"999 steps of DDIM, none": None, f"2M, {LIMIT_CALLS} calls, none": None}
+        runs |= {
+            f"2M, {LIMIT_CALLS} calls, Clip(-1, 1)": Clip(-1.0, 1.0),
+            f"2M, {LIMIT_CALLS} calls, DynamicThreshold()": DynamicThreshold(),
+        }
+        for name, limit in runs.items():
+            found = []
+            for state in STATES:
+                ends = (
+                    teacher(state, scale, n)
+                    if name.startswith("999")
+                    else run(state, DPMSolver(2), LIMIT_CALLS, scale, n, limit)
+                )
+                found.append(quality(state, ends, classes))
+            means = {key: float(np.mean([each[key] for each in found])) for key in found[0]}
+            rows.append({"scale": scale, "run, limit": name, **means})
+    return rows
+
+
+def check_noise_prediction() -> tuple[float, tuple[float, float]]:
+    """Error of third-order singlestep noise prediction over DDIM's: guidance makes it worse."""
+    eps = GUIDED["DPM-Solver-3, singlestep, noise"]
+    return error(0, eps, 12, n=100) / error(0, DDIM(), 12, n=100), (1.0, np.inf)
+
+
+def check_data_prediction() -> tuple[float, tuple[float, float]]:
+    """Error of the multistep data prediction over DDIM's at the same scale."""
+    return error(0, DPMSolver(2), 12, n=100) / error(0, DDIM(), 12, n=100), (0.0, 0.2)
+
+
+def check_thresholding() -> tuple[float, tuple[float, float]]:
+    """Frechet distance with dynamic thresholding over that without."""
+    from sampkit.diffusion import DynamicThreshold
+
+    _, classes = start(300)
+    with_limit, without = (
+        quality(0, run(0, DPMSolver(2), LIMIT_CALLS, SCALE, 300, limit), classes)
+        for limit in (DynamicThreshold(), None)
+    )
+    return with_limit["Frechet distance"] / without["Frechet distance"], (0.0, 0.2)
+
+
+def check_few_calls() -> tuple[float, tuple[float, float]]:
+    """Error of UniPC-2 over DDIM's in eight calls without guidance."""
+    return error(0, UniPC(2), 8, None, 200) / error(0, DDIM(), 8, None, 200), (0.0, 0.5)
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """Everything, by title."""
+    against = "mean squared difference from 999 steps of DDIM"
+    return {
+        f"Guided, scale {SCALE}: {against}": errors(GUIDED, GUIDED_CALLS, SCALE),
+        f"Thresholding, {LIMIT_CALLS} calls": limits(),
+        f"Unguided: {against}": errors(PLAIN, PLAIN_CALLS, None),
+    }
+
+
+def main(argv: list[str]) -> None:
+    """Measure, print and keep."""
+    import json
+
+    import torch
+
+    from benchmarks.__main__ import RESULTS, environment
+    from benchmarks.diffusion import as_markdown
+
+    found = tables()
+    around: dict[str, Any] = {**environment(), "torch": torch.__version__}
+    head = ", ".join(f"{key} {value}" for key, value in around.items())
+    text = ["# diffusion_guided\n", f"Means over networks of random states {STATES}; {head}.\n"]
+    for title, rows in found.items():
+        text.append(f"## {title}\n\n{as_markdown(rows)}\n")
+        print(text[-1], flush=True)
+    (RESULTS / "diffusion_guided.md").write_text("\n".join(text))
+    kept = {"environment": around, "tables": found}
+    (RESULTS / "diffusion_guided.json").write_text(json.dumps(kept, indent=1) + "\n")
