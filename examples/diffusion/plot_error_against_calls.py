@@ -43,7 +43,7 @@ solvers = {
 }
 grids = {
     "time": "even in the time",
-    "quadratic": "even in its square root",
+    "quadratic": "even in the root of the time",
     "logsnr": "even in the log-SNR",
 }
 calls = (5, 6, 8, 10, 14, 20, 30, 50)
@@ -70,7 +70,7 @@ for ax, (spacing, words) in zip(axes, grids.items(), strict=True):
         ax.loglog(*zip(*points, strict=True), line, color=colour, label=name, ms=4, lw=1.4)
         for n, value in points:
             best[n] = min(best.get(n, (9e9,)), (value, name, words))
-    ax.set(xlabel="network calls", title=f"Grid {words}", ylim=(1e-6, 10))
+    ax.set(xlabel="network calls", title=words, ylim=(1e-6, 10))
     ax.set_xticks(calls, [str(n) for n in calls])
     ax.minorticks_off()
     ax.grid(color="#ece8e1")
@@ -83,4 +83,4 @@ plt.show()
 # The best of all of them, by calls:
 for n in calls:
     value, name, words = best[n]
-    print(f"{n:2d} calls: {value:.1e}  {name}, grid {words}")
+    print(f"{n:2d} calls: {value:.1e}  {name}, nodes {words}")
