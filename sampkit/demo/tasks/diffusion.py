@@ -148,7 +148,7 @@ def _rows(digits: Any, drawn: dict[str, Any], seconds: float) -> tuple[tuple[Row
                   "DDIM", "searched", seconds),
         error_row("the same, DPM-Solver++ instead of DDIM", "DDIM", "DPM-Solver++"),
         error_row("the same, searched instead of DPM-Solver++", "DPM-Solver++", "searched"),
-        distance_row("Fréchet distance to real digits, DPM-Solver++ instead of DDIM",
+        distance_row("Frechet distance to real digits, DPM-Solver++ instead of DDIM",
                      "DDIM", "DPM-Solver++"),
         distance_row("the same, searched instead of DPM-Solver++", "DPM-Solver++", "searched"),
     )  # fmt: skip
@@ -159,7 +159,7 @@ def _picture(digits: Any, drawn: dict[str, Any]) -> Picture:
     fine = drawn["999 calls"]
 
     def draw() -> Figure:
-        figure = new_figure(height=3.1)
+        figure = new_figure(height=2.5)
         panels = figure.subplots(len(drawn), 1)
         for axes, (name, states) in zip(panels, drawn.items(), strict=True):
             images = 1 - digits.to_images(states[:10])
