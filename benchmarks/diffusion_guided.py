@@ -225,20 +225,6 @@ def tables() -> dict[str, list[dict[str, Any]]]:
 
 def main(argv: list[str]) -> None:
     """Measure, print and keep."""
-    import json
+    from benchmarks.diffusion import keep
 
-    import torch
-
-    from benchmarks.__main__ import RESULTS, environment
-    from benchmarks.diffusion import as_markdown
-
-    found = tables()
-    around: dict[str, Any] = {**environment(), "torch": torch.__version__}
-    head = ", ".join(f"{key} {value}" for key, value in around.items())
-    text = ["# diffusion_guided\n", f"Medians over networks of random states {STATES}; {head}.\n"]
-    for title, rows in found.items():
-        text.append(f"## {title}\n\n{as_markdown(rows)}\n")
-        print(text[-1], flush=True)
-    (RESULTS / "diffusion_guided.md").write_text("\n".join(text))
-    kept = {"environment": around, "tables": found}
-    (RESULTS / "diffusion_guided.json").write_text(json.dumps(kept, indent=1) + "\n")
+    keep("diffusion_guided", f"Medians over networks of random states {STATES}", tables())

@@ -36,7 +36,7 @@ solvers = {
     "DPM-Solver++ 2M": (DPMSolver(2, lower_order_final=True), EVEN),
     "DPM-Solver++ 3M": (DPMSolver(3, lower_order_final=True), EVEN),
     "DEIS tAB3": (DEIS(3, "tab"), ROOT),
-    "DEIS log-rho": (DEIS(2, "logrho"), EVEN),
+    "DEIS log-rho": (DEIS(2, "logrho", lower_order_final=True), EVEN),
     "UniPC-2": (UniPC(2), EVEN),
     "UniPC-3": (UniPC(3), EVEN),
 }

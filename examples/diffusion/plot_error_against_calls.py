@@ -34,8 +34,8 @@ solvers = {
     "DPM-Solver++ 3S": (DPMSolver(3, method="singlestep"), RED, "^--"),
     "DPM-Solver 3S (noise)": (DPMSolver(3, "eps", "singlestep"), RED, "v:"),
     "UniPC-2": (UniPC(2), BLUE, "o-"),
-    "UniPC-3": (UniPC(3, variant="bh1"), BLUE, "s-"),
-    "DEIS log-rho": (DEIS(2, "logrho"), GREEN, "o-"),
+    "UniPC-3": (UniPC(3), BLUE, "s-"),
+    "DEIS log-rho": (DEIS(2, "logrho", lower_order_final=True), GREEN, "o-"),
     "DEIS tAB3": (DEIS(3, "tab"), GREEN, "s-"),
     "DEIS rhoAB3": (DEIS(3, "rhoab"), GREEN, "^--"),
     "DEIS iPNDM": (DEIS(3, "ipndm"), OCHRE, "o-"),
@@ -70,7 +70,7 @@ for ax, (spacing, words) in zip(axes, grids.items(), strict=True):
         ax.loglog(*zip(*points, strict=True), line, color=colour, label=name, ms=4, lw=1.4)
         for n, value in points:
             best[n] = min(best.get(n, (9e9,)), (value, name, words))
-    ax.set(xlabel="network calls", title=words, ylim=(1e-6, 10))
+    ax.set(xlabel="network calls", title=f"Nodes {words}", ylim=(1e-6, 10))
     ax.set_xticks(calls, [str(n) for n in calls])
     ax.minorticks_off()
     ax.grid(color="#ece8e1")

@@ -137,8 +137,8 @@ def _rows(digits: Any, drawn: dict[str, Any], seconds: float) -> tuple[tuple[Row
     def error_row(what: str, before: str, after: str, seconds: float | None = None) -> Row:
         gain = misses[after] - misses[before]
         error = float(gain.std(ddof=1) / np.sqrt(gain.size))
-        means = (float(misses[name].mean()) for name in (before, after))
-        return Row(what, *means, "lower", seconds, error, spec=".4f", compare="ratio")
+        from_, to = float(misses[before].mean()), float(misses[after].mean())
+        return Row(what, from_, to, "lower", seconds, error, spec=".4f", compare="ratio")
 
     def distance_row(what: str, before: str, after: str) -> Row:
         return Row(what, apart[before], apart[after], "lower", spec=".2f", compare="ratio")
