@@ -152,8 +152,22 @@ class Run:
 
 
 def shares_of(model: Model, plan: Plan) -> list[tuple[float, float]]:
-    """P and q of ``output = p x0 + q eps`` at every call."""
-    return [
-        model._shares(row.t, Levels(*levels))
-        for row, levels in zip(plan.rows, plan.levels, strict=True)
-    ]
+    """P and q of ``output = p x0 + q eps`` in every row; a given first output is data."""
+    given = int(plan.first_is_given)
+    rest = zip(plan.rows[given:], plan.levels[given:], strict=True)
+    return [(1.0, 0.0)] * given + [model._shares(row.t, Levels(*levels)) for row, levels in rest]
+
+
+def first_output_of(plan: Plan, x: Tensor, dtype: Any) -> Tensor | None:
+    """What stands in for the network's output in the first row; None: that row calls it."""
+    if not plan.first_is_given:
+        return None
+    given = 0.0 if isinstance(plan.first_output, str) else plan.first_output.tolist()
+    mean = torch.tensor(given, dtype=dtype, device=x.device)
+    try:
+        return mean.expand(x.shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"first_output must broadcast to the shape {tuple(x.shape[1:])} of a sample, got "
+            f"{tuple(mean.shape)}."
+        ) from error
