@@ -29,12 +29,14 @@ class Kept(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """``a`` times a state, plus ``of_y`` times the network's output, plus weighted outputs."""
+    """``a`` times a state, plus ``of_y`` times the network's output (None: no such term), plus
+    weighted outputs.
+    """
 
     base: int
     last_use: bool
     a: float
-    of_y: float
+    of_y: float | None
     terms: Terms
 
 
@@ -168,7 +170,7 @@ class _Compiler:
                 else:
                     place = _place(kind, newest - age)
                     terms.append((place, weight * self.factors[place]))
-        return Sum(base, self.live.state(base) <= moment, a, of_y, tuple(terms))
+        return Sum(base, self.live.state(base) <= moment, a, of_y or None, tuple(terms))
 
 
 def program_of(plan: Plan, shares: Sequence[Pair], postprocess: bool) -> tuple[Step, ...]:
