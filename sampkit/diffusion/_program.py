@@ -29,14 +29,12 @@ class Kept(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """``a`` times a state, plus ``of_y`` times the network's output (None: no such term), plus
-    weighted outputs.
-    """
+    """``a`` times a state, plus ``of_y`` times the network's output, plus weighted outputs."""
 
     base: int
     last_use: bool
     a: float
-    of_y: float | None
+    of_y: float | None  # None: no such term
     terms: Terms
 
 

@@ -220,7 +220,8 @@ class StackedRun(Run):
     def _kept(self, kept: Kept, x: Tensor, y: Tensor, x0: Tensor | None) -> Tensor:
         if kept.ratio is None:
             return y if self.functional else self._buffer(x).copy_(y)
-        u, v = kept.ratio
+        pair: Any = kept.ratio
+        u, v = pair
         base = x if u is None else x * u
         if self.functional:
             return base.addcmul(y, v)
@@ -275,13 +276,14 @@ def sample_stacked(
     calls = _Calls(model, times, x, run.dtype)
     given = first_output_of(plans[0], x, run.dtype)
     given = first if given is None else given
+    conds = repeated(cond, x.shape[0], len(plans))
     for i in range(n_rows):
         state = run.states[i]
         if i == 0 and given is not None:
             y = given.to(run.dtype).expand(state.shape)
         else:
             flat = state.flatten(0, 1).to(x.dtype) if half else state.flatten(0, 1)
-            y = model._output(flat, calls(i), repeated(cond, x.shape[0], state.shape[0]))
+            y = model._output(flat, calls(i), conds)
             y = y.to(run.dtype).unflatten(0, (-1, x.shape[0]))
         run.receive(i, y)
         run.advance(i, None)
@@ -291,6 +293,7 @@ def sample_stacked(
         if left is not None:
             run.select(left)
             calls.select(left)
+            conds = repeated(cond, x.shape[0], len(left))
     return run.states[n_rows].to(x.dtype)
 
 
@@ -314,12 +317,17 @@ class _Calls:
 
 
 def repeated(cond: Any, n_rows: int, times: int) -> Any:
-    """A condition of `n_rows` rows for as many copies of them: tensors in it are repeated."""
+    """A condition of `n_rows` rows for several copies of these rows, one after another."""
+    return rows_of(cond, n_rows, torch.arange(n_rows).repeat(times))
+
+
+def rows_of(cond: Any, n_rows: int, rows: Tensor) -> Any:
+    """Some rows of a condition: of every tensor in it that has `n_rows`; the rest as it is."""
     if isinstance(cond, torch.Tensor):
-        whole = cond.ndim and cond.shape[0] == n_rows
-        return cond.repeat(times, *(1,) * (cond.ndim - 1)) if whole else cond
+        whole = cond.ndim > 0 and cond.shape[0] == n_rows
+        return cond[rows.to(cond.device)] if whole else cond
     if isinstance(cond, dict):
-        return {key: repeated(value, n_rows, times) for key, value in cond.items()}
+        return {key: rows_of(value, n_rows, rows) for key, value in cond.items()}
     if isinstance(cond, (list, tuple)):
-        return type(cond)(repeated(value, n_rows, times) for value in cond)
+        return type(cond)(rows_of(value, n_rows, rows) for value in cond)
     return cond

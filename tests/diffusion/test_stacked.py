@@ -58,7 +58,7 @@ def schedules(draw, schedule=VP, n=5):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(schedules(), min_size=1, max_size=5), st.sampled_from(["eps", "x0", "v", "score"]))
 def test_random_schedules(candidates, prediction):
     model, x = LAW.model(VP, prediction), start()
