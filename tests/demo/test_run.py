@@ -24,7 +24,7 @@ def test_a_failure_does_not_stop_the_others(task):
 
 
 def test_a_task_whose_requirement_is_missing_is_skipped_and_says_how_to_get_it(task):
-    outcomes = run_tasks([task("skip"), task("succeed")], Context(), render=render_picture)
+    outcomes = run_tasks([task("skip"), task("succeed")], Context())
     assert [outcome.status for outcome in outcomes] == ["skipped", "done"]
     assert outcomes[0].reason == "needs no_such_module: pip install sampkit[diffusion]"
     assert (outcomes[0].result, outcomes[0].trace, outcomes[0].seconds) == (None, "", None)
