@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         VPCosineSchedule,
         VPLinearSchedule,
     )
+    from sampkit.diffusion.search._result import SearchResult
+    from sampkit.diffusion.search._solver_schedule import search_solver_schedule
     from sampkit.diffusion.solvers import (
         DDIM,
         DDPM,
@@ -82,6 +84,8 @@ _HOME = {
         "DynamicThreshold",
     ),
     "sampkit.diffusion.models": ("DiffusionModel", "EDMPrecond"),
+    "sampkit.diffusion.search._result": ("SearchResult",),
+    "sampkit.diffusion.search._solver_schedule": ("search_solver_schedule",),
     "sampkit.diffusion._law": (
         "GaussianLaw",
         "GaussianResponse",
@@ -154,6 +158,7 @@ __all__ = [
     "NoiseSchedule",
     "Plan",
     "Row",
+    "SearchResult",
     "SolverSchedule",
     "TimeShift",
     "UniPC",
@@ -174,6 +179,7 @@ __all__ = [
     "lagrange_integral_weights",
     "mmd2",
     "sample",
+    "search_solver_schedule",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",
