@@ -31,9 +31,12 @@ __all__ = ["search_solver_schedule"]
 
 FloatArray = npt.NDArray[np.float64]
 
+SPACINGS = ("logsnr", "karras", "time")
+SAME = 0.01  # of the grid's length: how far apart grids are that are worth trying both
 PARENTS = 5
 OFFERED = 8  # children offered to the predictor for each that is evaluated
-HOPELESS = 0.9  # quantile of the errors half-way beyond which a candidate is stopped
+WORST = 0.9  # quantile of the scores at which a predictor's are cut, and of errors half-way
+BEYOND = 4.0  # times it, and every parent's: such an error half-way is hopeless
 FRESH_ROWS = 256
 TRIES = 10  # generations without anything new after which nothing is left to try
 
@@ -76,14 +79,15 @@ def search_solver_schedule(
     population : int, default=32
         Candidates of a generation, >= 1.
     initial : sequence of SolverSchedule or None, default=None
-        Evaluated first. The grid of the first is the one that the search starts from, and all
-        candidates have its ends and its first output. None: the schedule's usual grid (integer
-        times of a discrete schedule, Karras' of a `VESchedule`, else even in time).
+        Evaluated first. All candidates have the ends of their grids and their first output. None:
+        from `t_max` to `t_min`, all outputs from the network.
     predictor : "forest", regressor of scikit-learn or None, default="forest"
         Fitted on the logarithms of the scores so far, it chooses the most promising of eight times
         as many children. None: all are evaluated.
     search_grid : bool, default=True
-        Whether the nodes between the ends are searched, too.
+        Whether the nodes between the ends are searched, too; the search starts from several
+        spacings then. Otherwise the grid is that of the first of `initial`, or the usual one
+        (integer times of a discrete schedule, Karras' of a `VESchedule`, else even in time).
     max_order : int, default=3
         Largest order of a step, in [1, 5].
     random_state : None, int, SeedSequence, Generator or RandomState, default=None
@@ -107,9 +111,12 @@ def search_solver_schedule(
 
     Notes
     -----
-    The evolution of the publication's released code: five parents, crossover with probability .3,
-    every decision mutated with a probability. Rates of change fall over the budget; with constant
-    ones single searches scatter more. Statistics inside the network are not searched.
+    The evolution of the publication's released code: crossover with probability .3, every decision
+    mutated with a probability; with five parents and rates of change that fall over the budget,
+    since with constant ones single searches scatter more. It starts from all fixed solvers on grids
+    of several spacings: from one alone it hardly ever finds another. A run whose error half-way is
+    four times that of 90 % of all candidates, and of every parent, is stopped there (smaller ones
+    say little about the end). Statistics inside the network are not searched.
 
     Cost: about ``budget (n_steps - 1) B`` rows of the network, in few wide calls, one call at the
     start that all share, and 200 of the fine run (999 where a schedule has no finite log-SNR at an
@@ -213,7 +220,8 @@ class _Search:
         if not len(known):
             return np.inf
         of_parents = errors[self._order()[:PARENTS]]
-        return float(np.max([np.quantile(known, HOPELESS), *of_parents[np.isfinite(of_parents)]]))
+        of_parents = of_parents[np.isfinite(of_parents)]
+        return BEYOND * float(np.max([np.quantile(known, WORST), *of_parents]))
 
     def _order(self) -> npt.NDArray[np.intp]:
         return np.argsort(self.scores, kind="stable")
@@ -296,7 +304,7 @@ def _predicted(search: _Search, predictor: Any, candidates: Population) -> Float
     """What the predictor thinks of candidates: logarithms of scores, the worst cut."""
     scores = search.scores
     finite = scores[np.isfinite(scores)]
-    worst = np.quantile(finite, HOPELESS)
+    worst = np.quantile(finite, WORST)
     goals = np.log(np.maximum(np.minimum(scores, worst), np.finfo(np.float64).tiny))
     seed = int(search.rng.integers(2**31))
     if isinstance(predictor, str):
@@ -319,9 +327,8 @@ def _first(
     parts = [("fixed", fixed_solvers(terms))]
     if initial is not None:
         parts.insert(0, ("initial", Population.of(initial).settled(terms)))
-    missing = size - sum(len(part) for _, part in parts)
-    if missing > 0:
-        parts.append(("random", random_schedules(terms, missing, rng)))
+    missing = max(size - sum(len(part) for _, part in parts), size // 4)
+    parts.append(("random", random_schedules(terms, missing, rng)))
     origins = np.concatenate([np.full(len(part), name) for name, part in parts])
     return joined([part for _, part in parts]), origins
 
@@ -337,7 +344,8 @@ def _terms(
     if initial is None:
         spacing = {DiscreteVPSchedule: "linspace", VESchedule: "karras"}
         grid = time_grid(schedule, n_steps, spacing.get(type(schedule), "time"))
-        return Terms.on(schedule, grid, max_order=max_order, search_grid=search_grid)
+        grids = _grids(schedule, grid) if search_grid else [grid]
+        return Terms.on(schedule, grids, max_order=max_order, search_grid=search_grid)
     given = list(initial)
     if not given or not all(isinstance(each, SolverSchedule) for each in given):
         raise ValueError(f"initial must hold SolverSchedules, got {str(initial)[:60]}.")
@@ -357,10 +365,27 @@ def _terms(
     largest = max(max(each.orders) for each in given)
     if largest > max_order:
         raise ValueError(f"initial must hold orders <= max_order = {max_order}, got {largest}.")
+    grids = _grids(schedule, grid) if search_grid else [grid]
     return Terms.on(
-        schedule, grid, max_order=max_order, search_grid=search_grid,
+        schedule, grids, max_order=max_order, search_grid=search_grid,
         first_output=given[0].first_output,
     )  # fmt: skip
+
+
+def _grids(schedule: NoiseSchedule, grid: FloatArray) -> list[FloatArray]:
+    """The grid, and others between its ends: which spacing serves a network is not known."""
+    clean = float(schedule.sigma(grid[-1])) == 0
+    start, end = float(grid[0]), float(schedule.t_min if clean else grid[-1])
+    n_steps = len(grid) - 1 - clean
+    grids = [grid]
+    if n_steps < 1 or not np.isfinite(schedule.lam(np.array([start, end]))).all():
+        return grids
+    for spacing in SPACINGS:
+        nodes = time_grid(schedule, n_steps, spacing, t_start=start, t_end=end)
+        nodes = np.append(nodes, grid[-1]) if clean else nodes
+        if all(np.abs(nodes - each).max() > SAME * (start - end) for each in grids):
+            grids.append(nodes)
+    return grids
 
 
 def _noise(schedule: NoiseSchedule, terms: Terms, x: Tensor, rng: np.random.Generator) -> Tensor:
