@@ -33,7 +33,7 @@ from sampkit.diffusion import (  # noqa: E402
     teacher_trajectory,
     time_grid,
 )
-from sampkit.diffusion.search import _solver_schedule  # noqa: E402
+from sampkit.diffusion.search import _loop  # noqa: E402
 from sampkit.diffusion.search._evolution import Rates, random_schedules  # noqa: E402
 from sampkit.diffusion.search._population import Terms  # noqa: E402
 from sampkit.diffusion.search._scoring import Scorer  # noqa: E402
@@ -225,13 +225,13 @@ def test_budget(budget, predictor):
 def test_stopping_hopeless_runs_leaves_the_winner(monkeypatch):
     # relaxations that change by 30 instead of .06 make many children hopeless
     wild = Rates(0.3, 0.08, 30.0)
-    monkeypatch.setattr(_solver_schedule.Rates, "at", lambda share: wild)
+    monkeypatch.setattr(_loop.Rates, "at", lambda share: wild)
     found = search(n=7, budget=150)
     stopped = found.history["stopped"]
     assert stopped.sum() >= 10
     assert not stopped[found.history["generation"] == 0].any()
     assert np.isinf(found.history["score"][stopped]).all()
-    monkeypatch.setattr(_solver_schedule._Search, "_limit", lambda self: np.inf)
+    monkeypatch.setattr(_loop.Search, "_limit", lambda self: np.inf)
     free = search(n=7, budget=150)
     assert not free.history["stopped"].any()
     assert (found.best, found.score) == (free.best, pytest.approx(free.score, rel=1e-9))
