@@ -90,6 +90,12 @@ def test_a_plan_keeps_it_through_the_accelerators():
     assert (plan.first_output, plan.n_evals) == ("zero", 4)
 
 
+def test_a_predictor_of_another_solver_has_no_say_in_it():
+    with pytest.raises(ValueError, match="solver must take one call a step"):
+        UniPC(solver=shortened("zero")).plan(VP, time_grid(VP, 5))
+    assert UniPC(solver=shortened("network")).plan(VP, time_grid(VP, 5)).n_evals == 5
+
+
 def test_a_mean_of_other_directions_has_no_law():
     with pytest.raises(ValueError, match="one value for each of the 3 directions, got 2"):
         gaussian_law(shortened(MEAN).plan(VP), np.zeros(3), 1.0)

@@ -6,7 +6,6 @@ scatters less.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,28 +38,30 @@ class Rates(NamedTuple):
 
 
 def fixed_solvers(terms: Terms) -> Population:
-    """Orders up to the largest, each prediction, with and without corrector, on the first grid."""
+    """Orders up to the largest, each prediction, with and without corrector, on every grid."""
     n = terms.n_steps
     table = [
-        (order, noise, corrector)
+        (grid, order, noise, corrector)
+        for grid in range(len(terms.grids))
         for order in range(1, terms.max_order + 1)
         for noise in (False, True)
         for corrector in (False, True)
     ]
-    orders, noise, correctors = (
-        np.repeat(np.array(column)[:, None], n, axis=1) for column in zip(*table, strict=True)
-    )
-    grids = np.broadcast_to(terms.grid, (len(table), n + 1)).copy()
+    grids, *columns = (np.array(column) for column in zip(*table, strict=True))
+    orders, noise, correctors = (np.repeat(column[:, None], n, axis=1) for column in columns)
     points = np.maximum(orders - 1, 1)
-    every = Population(grids, orders, points, noise, np.zeros(orders.shape), correctors)
-    return every.settled(replace(terms, search_grid=False))
+    every = Population(
+        terms.grids[grids], orders, points, noise, np.zeros(orders.shape), correctors
+    )
+    return every.settled(terms)
 
 
 def random_schedules(terms: Terms, n: int, rng: Generator) -> Population:
-    """Any decisions, on grids around the first one."""
+    """Any decisions, on grids around those that the search starts from."""
     shape = (n, terms.n_steps)
+    around = terms.grids[rng.integers(len(terms.grids), size=n)]
     every = Population(
-        _moved(np.broadcast_to(terms.grid, (n, shape[1] + 1)), terms, SPREAD, rng),
+        _moved(around, terms, SPREAD, rng),
         _orders(terms, shape, rng),
         rng.integers(1, 3, shape),
         rng.random(shape) < 0.5,

@@ -24,7 +24,7 @@ CLOSEST = 1e-6  # of the grid's length: how close to the end a node may come
 class Terms:
     """What all schedules of a search share: the ends of the grid, and what they allow."""
 
-    grid: FloatArray  # that the search starts from
+    grids: FloatArray  # that the search starts from, the first one before all others
     lowest: float  # time of a node before the last one
     starts_empty: bool  # no data at the first node
     ends_clean: bool  # no noise at the last node
@@ -33,14 +33,21 @@ class Terms:
     first_output: Any = "network"
 
     @classmethod
-    def on(cls, schedule: NoiseSchedule, grid: npt.ArrayLike, **rest: Any) -> Terms:
-        nodes = np.asarray(grid, dtype=np.float64)
-        empty, clean = float(schedule.alpha(nodes[0])) == 0, float(schedule.sigma(nodes[-1])) == 0
-        return cls(nodes, max(float(schedule.t_min), float(nodes[-1])), empty, clean, **rest)
+    def on(cls, schedule: NoiseSchedule, grids: npt.ArrayLike, **rest: Any) -> Terms:
+        every = np.atleast_2d(np.asarray(grids, dtype=np.float64))
+        start, end = every[0, [0, -1]].tolist()
+        empty, clean = float(schedule.alpha(start)) == 0, float(schedule.sigma(end)) == 0
+        return cls(every, max(float(schedule.t_min), end), empty, clean, **rest)
+
+    @property
+    def grid(self) -> FloatArray:
+        """The first of the grids."""
+        first: FloatArray = self.grids[0]
+        return first
 
     @property
     def n_steps(self) -> int:
-        return len(self.grid) - 1
+        return self.grids.shape[1] - 1
 
     @property
     def histories(self) -> npt.NDArray[np.int64]:
@@ -118,10 +125,13 @@ class Population:
         if terms.starts_empty:
             correctors[:, 0] = noise[:, 0] = False
         first = orders == 1
+        # at order 1 both predictions say the same, unless the state was corrected after its call
+        corrected = np.zeros_like(correctors)
+        corrected[:, 1:] = correctors[:, :-1]
+        noise &= correctors | corrected | ~first
         return Population(
             self._grids(terms), orders, np.where(first, 1, points),
-            noise & (correctors | ~first),  # of order 1 both predictions say the same
-            np.where(first, 0.0, self.relaxations), correctors,
+            noise, np.where(first, 0.0, self.relaxations), correctors,
         )  # fmt: skip
 
     def _grids(self, terms: Terms) -> FloatArray:

@@ -75,5 +75,8 @@ class SearchResult:
                 ax.plot(at, self.history["score"][mine], ".", color=color, label=kind, markersize=4)
         ax.step(evaluated, self.history["best"], where="post", color="k", label="best so far")
         ax.set(xlabel="candidates evaluated", ylabel="score", yscale="log")
+        if 0 < self.score < float("inf"):  # what is a thousand times worse tells nothing
+            low, high = ax.get_ylim()
+            ax.set_ylim(low, min(high, 1000 * self.score))
         ax.legend(fontsize=8)
         return ax
