@@ -217,5 +217,7 @@ def _first_half(weight: Vector, size: Rows, start: Rows, held: Vector) -> Rows:
     passed = np.cumsum(weight)
     before = np.where(start > 0, passed[start - 1], 0.0)
     middle = passed - 0.5 * weight  # a row belongs to the half that holds its middle
-    split = np.searchsorted(middle, before + 0.5 * held, side="right") - start
+    # rows that are surely kept weigh 1 each: middles often meet the half, whatever the rounding
+    half = before + 0.5 * held + 1e-12 * passed[-1]
+    split = np.searchsorted(middle, half, side="right") - start
     return np.clip(split, 1, size - 1)

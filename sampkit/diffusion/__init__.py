@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
+    from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         ddim_row,
         solver_from_dict,
     )
+    from sampkit.diffusion.timeshift import TimeShift
     from sampkit.metrics import (
         energy_distance,
         frechet_distance,
@@ -70,6 +72,7 @@ _HOME = {
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
+    "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
     "sampkit.diffusion.guidance": (
@@ -101,6 +104,7 @@ _HOME = {
         "VPCosineSchedule",
         "VPLinearSchedule",
     ),
+    "sampkit.diffusion.timeshift": ("TimeShift",),
     "sampkit.diffusion.solvers": (
         "DDIM",
         "DDPM",
@@ -128,6 +132,8 @@ __all__ = [
     "DDPM",
     "DEIS",
     "PNDM",
+    "AdaptiveInfo",
+    "AdaptiveStep",
     "CallableSchedule",
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
@@ -149,11 +155,13 @@ __all__ = [
     "Plan",
     "Row",
     "SolverSchedule",
+    "TimeShift",
     "UniPC",
     "Update",
     "VESchedule",
     "VPCosineSchedule",
     "VPLinearSchedule",
+    "adaptive_sample",
     "ddim_row",
     "energy_distance",
     "exact_weights",

@@ -28,7 +28,8 @@ def recursive_order(X, q, mass, fold_signs=True):
         variance = w @ (X[rows] - mean) ** 2
         rows = rows[np.argsort(X[rows, variance.argmax()], kind="stable")]
         middle = np.cumsum(q[rows]) - 0.5 * q[rows]
-        k = np.clip(np.searchsorted(middle, 0.5 * w.sum(), side="right"), 1, rows.size - 1)
+        half = 0.5 * w.sum() + 1e-12 * q.sum()  # where middles meet it they are on the left
+        k = np.clip(np.searchsorted(middle, half, side="right"), 1, rows.size - 1)
         return split(rows[:k]) + split(rows[k:])
 
     return np.concatenate([*split(np.flatnonzero(q > 0)), np.flatnonzero(q == 0)])
