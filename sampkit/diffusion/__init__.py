@@ -50,6 +50,8 @@ if TYPE_CHECKING:
         VPCosineSchedule,
         VPLinearSchedule,
     )
+    from sampkit.diffusion.search._result import SearchResult
+    from sampkit.diffusion.search._solver_schedule import search_solver_schedule
     from sampkit.diffusion.solvers import (
         DDIM,
         DDPM,
@@ -88,6 +90,8 @@ _HOME = {
         "DynamicThreshold",
     ),
     "sampkit.diffusion.models": ("DiffusionModel", "EDMPrecond"),
+    "sampkit.diffusion.search._result": ("SearchResult",),
+    "sampkit.diffusion.search._solver_schedule": ("search_solver_schedule",),
     "sampkit.diffusion._law": (
         "GaussianLaw",
         "GaussianResponse",
@@ -161,6 +165,7 @@ __all__ = [
     "NoiseSchedule",
     "Plan",
     "Row",
+    "SearchResult",
     "SolverComparisonDisplay",
     "SolverSchedule",
     "TimeShift",
@@ -184,6 +189,7 @@ __all__ = [
     "mmd2",
     "sample",
     "sample_many",
+    "search_solver_schedule",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",

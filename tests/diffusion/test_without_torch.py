@@ -19,6 +19,8 @@ for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
     assert d.Plan.from_dict(plan.to_dict()) == plan
     d.gaussian_law(plan, 0.0, 1.0)
 assert d.SolverComparisonDisplay.__name__ == "SolverComparisonDisplay"
+import sampkit.diffusion.search._evolution
+assert d.SolverSchedule.from_solver(d.DDIM(), schedule, grid).plan(schedule).n_evals == 8
 d.energy_distance([[0.0], [1.0]], [[0.0], [2.0]])
 """
 BLOCK = """
@@ -55,6 +57,7 @@ def test_plans_do_without_it():
                 "from sampkit.diffusion import compare",
                 "from sampkit.diffusion import sample_many",
                 "import sampkit.diffusion.models",
+                "from sampkit.diffusion import search_solver_schedule",
                 "import sampkit.diffusion as d; d.DiffusionModel",
                 "from sampkit.diffusion import TimeShift",
                 "from sampkit.diffusion import adaptive_sample",
