@@ -22,11 +22,11 @@ TESTED = tests docs $(INSTALLED)
 INSTALLED = "$$($(BIN)/python -P -c 'import sampkit; print(sampkit.__path__[0])')"
 
 # Without PyTorch: what a plain install gets, and what runs tests. Every family by its examples,
-# but for those that draw or need another package; plans by all of their tests. What a family loads
-# is seen better where everything is installed.
+# but for those that draw; plans by all of their tests. What a family loads is seen better where
+# everything is installed.
 PLAIN_WANTED := . hypothesis pytest pytest-timeout pytest-xdist
 PLAIN_TESTED = tests/diffusion tests/test_base.py tests/test_package.py $(INSTALLED) \
-	-k 'not (Display or plot_ or check_sampler or partition or quantize_module or no_optional_package)'
+	-k 'not (Display or plot_ or check_sampler or no_optional_package)'
 
 # Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
 ENV_KEY := $(shell cat $(CONSTRAINTS) pyproject.toml | cksum | cut -d' ' -f1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,15 @@ def fake_cupy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = stand_in.build()
     monkeypatch.setitem(sys.modules, "cupy", module)
     return module
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip examples that import what is not installed: some environments lack PyTorch or Dask."""
+    for item in items:
+        for example in item.dtest.examples if isinstance(item, pytest.DoctestItem) else ():
+            named = re.match(r"(?:import|from) (\w+)", example.source)
+            if named and importlib.util.find_spec(named[1]) is None:
+                item.add_marker(pytest.mark.skip(reason=f"the example imports {named[1]}"))
 
 
 def pytest_report_header() -> str:
