@@ -12,6 +12,7 @@ from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Call, Model
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
+from sampkit.diffusion.solvers._solver import check_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -186,6 +187,7 @@ def sample(
     if inplace not in ("auto", True, False):
         raise ValueError(f"inplace must be 'auto', True or False, got {inplace!r}.")
     plan = plan_of(solver_or_plan, model.schedule, grid)
+    check_model(solver_or_plan, model, plan.grid)
     run = Run(
         model, x, plan, postprocess=postprocess, inplace=inplace, dtype=dtype,
         shows_x0=callback is not None,

@@ -12,7 +12,7 @@ from sampkit.diffusion.accelerate._transform import base_plan, check_solver
 from sampkit.diffusion.coefficients import lagrange_basis
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
-from sampkit.diffusion.solvers._solver import Solver, check_int
+from sampkit.diffusion.solvers._solver import Solver, check_int, check_model
 
 __all__ = ["DynamicCompensation"]
 
@@ -83,6 +83,22 @@ class DynamicCompensation(Solver):
         int
         """
         return self.solver.n_evals(n_steps)
+
+    def check_model(self, model: Any, grid: npt.ArrayLike) -> None:
+        """Warn if the compensated solver and a model do not go together.
+
+        Parameters
+        ----------
+        model : DiffusionModel or wrapper
+            What it is about to run on.
+        grid : array-like of shape (n_steps + 1,)
+            Strictly falling times.
+
+        Returns
+        -------
+        None
+        """
+        check_model(self.solver, model, grid)
 
     def plan(self, schedule: NoiseSchedule, grid: npt.ArrayLike) -> Plan:
         """Work out all rows on a grid.

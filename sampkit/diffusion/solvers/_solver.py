@@ -65,6 +65,21 @@ class Solver(ABC):
         """
         return n_steps
 
+    def check_model(self, model: Any, grid: npt.ArrayLike) -> None:
+        """Warn if solver and model do not go together; nothing to say of most.
+
+        Parameters
+        ----------
+        model : DiffusionModel or wrapper
+            What it is about to run on.
+        grid : array-like of shape (n_steps + 1,)
+            Strictly falling times.
+
+        Returns
+        -------
+        None
+        """
+
     def to_dict(self) -> dict[str, Any]:
         """Name and parameters, as JSON can hold them.
 
@@ -155,6 +170,12 @@ class Nodes:
     def history(self, n: int) -> int:
         """How many outputs a step from node n can interpolate."""
         return max(n + 1 - self.starts_empty, 1)
+
+
+def check_model(solver: Any, model: Any, grid: Any) -> None:
+    """Let a solver warn of a model; what merely plans has nothing to say."""
+    if isinstance(solver, Solver):
+        solver.check_model(model, grid)
 
 
 def check_choice(name: str, value: Any, accepted: tuple[Any, ...]) -> None:
