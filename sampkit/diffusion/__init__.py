@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         gaussian_law,
         gaussian_response,
     )
+    from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         exp_moments,
         lagrange_integral_weights,
     )
+    from sampkit.diffusion.digits import DigitsDenoiser
     from sampkit.diffusion.grids import time_grid
     from sampkit.diffusion.guidance import (
         ClassifierFreeGuidance,
@@ -66,8 +68,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
+    "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
+    "sampkit.diffusion.digits": ("DigitsDenoiser",),
     "sampkit.diffusion.guidance": (
         "ClassifierFreeGuidance",
         "ClassifierGuidance",
@@ -130,6 +134,7 @@ __all__ = [
     "Clip",
     "DPMSolver",
     "DiffusionModel",
+    "DigitsDenoiser",
     "DiscreteVPSchedule",
     "DualFast",
     "DynamicCompensation",
@@ -163,6 +168,7 @@ __all__ = [
     "sample",
     "sliced_wasserstein",
     "solver_from_dict",
+    "teacher_trajectory",
     "time_grid",
     "trajectory_mse",
     "wasserstein_1d",

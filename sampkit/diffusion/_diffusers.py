@@ -7,9 +7,9 @@ from typing import Any
 import sampkit.diffusion._torch  # noqa: F401  (its lack is said first)
 
 try:
-    from diffusers import ConfigMixin as _ConfigMixin  # type: ignore[import-not-found, unused-ignore]
+    from diffusers import ConfigMixin as _ConfigMixin  # type: ignore[attr-defined, import-not-found, unused-ignore]
     from diffusers import SchedulerMixin as _SchedulerMixin
-    from diffusers.schedulers.scheduling_utils import (  # type: ignore[import-not-found, unused-ignore]
+    from diffusers.schedulers.scheduling_utils import (  # type: ignore[attr-defined, import-not-found, unused-ignore]
         KarrasDiffusionSchedulers as _Exchangeable,
     )
     from diffusers.schedulers.scheduling_utils import SchedulerOutput as _SchedulerOutput

@@ -82,3 +82,13 @@ def run():
 @pytest.fixture(scope="session")
 def ring_on():
     return Ring
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The small real network, trained once on a machine."""
+    torch = pytest.importorskip("torch")
+    from sampkit.diffusion import DigitsDenoiser
+
+    torch.set_num_threads(1)
+    return DigitsDenoiser.load()
