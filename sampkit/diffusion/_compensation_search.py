@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.diffusion._program import Step
 from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search
 from sampkit.diffusion._run import Run
 from sampkit.diffusion._teacher import teacher_trajectory
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.accelerate import DynamicCompensation
 from sampkit.diffusion.accelerate._transform import base_plan, check_solver
-from sampkit.diffusion.coefficients import lagrange_basis
+from sampkit.diffusion.accelerate.compensation import compensated, moving_weights
 from sampkit.diffusion.guidance import Wrapper
 from sampkit.diffusion.models import Call, Model
 from sampkit.diffusion.plan import Plan
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompensationResult", "search_compensation"]
 
+Weights = dict[int, tuple[float, ...]]  # of the mix at a call
 FloatArray = npt.NDArray[np.float64]
 Report = Callable[[int, float, float], Any]
 
@@ -212,18 +213,18 @@ def _check(
     check_choice("accept", accept, ("end_to_end", "always"))
 
 
-def _plan(model: Model, solver: Any, grid: Any, order: int) -> tuple[Plan, dict[int, FloatArray]]:
+def _plan(model: Model, solver: Any, grid: Any, order: int) -> tuple[Plan, Weights]:
     """A compensated plan with placeholders for the ratios, and the weights they stand for."""
     check_int("order", order, 1, 4)
     check_solver(solver)
-    n = base_plan(solver, model.schedule, grid, "search_compensation").n_evals
-    ratios = [1.0] * min(order, n) + [PLACEHOLDER] * (n - order)
-    plan = DynamicCompensation(solver, ratios, order).plan(model.schedule, grid)
+    base = base_plan(solver, model.schedule, grid, "search_compensation")
+    ratios = [1.0] * min(order, base.n_evals) + [PLACEHOLDER] * (base.n_evals - order)
+    plan = compensated(base, ratios, order)
     if any(row.noise for row in plan.rows):
         raise ValueError(f"solver must draw no noise, got {solver!r}.")
     check_model(solver, model, plan.grid)
     mixes = {i: row.mix for i, row in enumerate(plan.rows) if row.mix is not None}
-    return plan, {i: np.array(mix) for i, mix in mixes.items()}
+    return plan, mixes
 
 
 def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
@@ -239,7 +240,7 @@ def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
             raise ValueError(
                 f"target[{i}] must be a tensor of the shape of x, {tuple(x.shape)}, got {shape}."
             )
-    return states
+    return [state.double() for state in states]
 
 
 class _Counted(Wrapper):
@@ -260,18 +261,21 @@ class _Walk:
     """Along the trajectory of a plan, ratio by ratio."""
 
     def __init__(
-        self, model: _Counted, x: Tensor, plan: Plan, weights: dict[int, FloatArray],
+        self, model: _Counted, x: Tensor, plan: Plan, weights: Weights,
         targets: list[Tensor], cond: Any, bounds: tuple[float, float], tol: float, objective: str,
     ):  # fmt: skip
         self.model, self.x, self.plan, self.weights = model, x, plan, weights
         self.targets, self.cond, self.objective = targets, cond, objective
         self.bounds, self.tol = (float(bounds[0]), float(bounds[1])), float(tol)
+        self.calls = [model.call_at(row.t, x) for row in plan.rows]
         # mixes are made here, of several ratios, and what they read has to stay until then
         run = Run(model, x, plan, inplace=False)
         self.mixes = [step.mixes for step in run.steps]
         self.steps = tuple(
             step._replace(
-                mixes=(), spent_at_call=(), spent_at_update=step.spent_at_call + step.spent_at_update
+                mixes=(),
+                spent_at_call=(),
+                spent_at_update=step.spent_at_call + step.spent_at_update,
             )
             for step in run.steps
         )
@@ -300,53 +304,56 @@ class _Walk:
             ratio, base_loss = best_of_polynomial(*self._polynomial(run, i), self.bounds)
             moved, loss = self._moved(run, i, ratio)
             return moved, ratio, loss, base_loss
-        runs: dict[float, Run] = {}
-        losses: dict[float, float] = {}
+        tried: list[tuple[float, float, Run | None]] = []  # the run of the best alone is kept
+        apart: list[Tensor] = []
 
-        def loss_of(ratio: float) -> float:
+        def products(ratio: float) -> list[float]:
             moved, loss = self._moved(run, i, ratio)
-            if not losses or loss < min(losses.values()):
-                runs.clear()
-                runs[ratio] = moved  # of the best one: its call need not be made again
-            losses[ratio] = loss
-            return loss
+            best = not tried or loss < min(each[1] for each in tried)
+            tried.append((ratio, loss, moved if best else None))
+            apart.append(self._apart(moved, i + 1).ravel())
+            found: list[float] = (torch.stack(apart) @ apart[-1] / len(apart[-1])).tolist()
+            return found
 
-        ratio = best_of_search(loss_of, self.bounds, self.tol, MAX_CALLS)
-        return runs[ratio], ratio, losses[ratio], losses[1.0]
+        best_of_search(products, self.bounds, self.tol, MAX_CALLS)
+        ratio, loss, best = min(tried, key=lambda each: each[1])
+        assert best is not None
+        return best, ratio, loss, tried[0][1]
 
     def _moved(self, run: Run, i: int, ratio: float) -> tuple[Run, float]:
         """The run after the next call, if there is one, and its loss."""
-        moved = self._updated(run, i, ratio)
+        weights = self._weights_of(i, [ratio])[0] if ratio != 1 else None
+        moved = self._updated(run, i, weights)
         loss = self._loss(moved, i + 1) if self.objective == "predicted" else None
         if i + 1 < self.plan.n_evals:
             self._receive(moved, i + 1)
         return moved, self._loss(moved, i + 1) if loss is None else loss
 
-    def _updated(self, run: Run, i: int, ratio: float) -> Run:
-        """The run after row i, with a ratio of its own."""
+    def _weights_of(self, i: int, ratios: Sequence[float] | FloatArray) -> list[list[float]]:
+        order = len(self.weights[i]) - 1
+        found: list[list[float]] = moving_weights(
+            self.plan.times, i, order, np.asarray(ratios)
+        ).tolist()
+        return found
+
+    def _updated(self, run: Run, i: int, weights: list[float] | None) -> Run:
+        """The run after row i, with a mix of its own."""
         moved = run.fork()
-        if ratio != 1:
-            weights = self._mix_of(i, ratio)
+        if weights is not None:
             for mix in self.mixes[i]:
-                moved.mix(mix.reweighted(self.weights[i].tolist(), weights.tolist()))
+                moved.mix(mix.reweighted(self.weights[i], weights))
         moved.advance(i, None)
         return moved
 
-    def _mix_of(self, i: int, ratio: float) -> FloatArray:
-        times = self.plan.times
-        history = times[i - np.arange(len(self.weights[i]))]
-        at = ratio * times[i] + (1 - ratio) * times[i - 1]
-        return lagrange_basis(history, np.array([at]))[:, 0]
-
     def _receive(self, run: Run, i: int) -> None:
-        state = run.states[i]
-        run.receive(i, self.model._output(state, self.model.call_at(self.plan.rows[i].t, state),
-                                          self.cond))  # fmt: skip
+        run.receive(i, self.model._output(run.states[i], self.calls[i], self.cond))
+
+    def _apart(self, run: Run, k: int) -> Tensor:
+        return run.states[k].double() - self.targets[k]
 
     def _loss(self, run: Run, k: int) -> float:
         """Mean squared distance of state k from the teacher's; infinite if it is not finite."""
-        apart = run.states[k].double() - self.targets[k].double()
-        loss = float(apart.square().mean())
+        loss = float(self._apart(run, k).square().mean())
         return loss if np.isfinite(loss) else np.inf
 
     def _polynomial(self, run: Run, i: int) -> tuple[FloatArray, FloatArray]:
@@ -354,10 +361,14 @@ class _Walk:
         degree = len(self.weights[i]) - 1
         spread = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
         ratios = self.bounds[0] + (self.bounds[1] - self.bounds[0]) * (1 + spread) / 2
-        states = [self._updated(run, i, float(ratio)).states[i + 1] for ratio in ratios]
-        apart = torch.stack([state.double() - self.targets[i + 1].double() for state in states])
-        flat = apart.flatten(1)
+        runs = [self._updated(run, i, weights) for weights in self._weights_of(i, ratios)]
+        flat = torch.stack([self._apart(each, i + 1).ravel() for each in runs])
         return ratios, (flat @ flat.T / flat.shape[1]).cpu().numpy()
+
+
+def _mixed_late(step: Step) -> Step:
+    spent = step.spent_at_call + step.spent_at_update
+    return step._replace(mixes=(), spent_at_call=(), spent_at_update=spent)
 
 
 def _bar(n: int, progress: bool) -> Any:

@@ -65,21 +65,6 @@ class Solver(ABC):
         """
         return n_steps
 
-    def check_model(self, model: Any, grid: npt.ArrayLike) -> None:
-        """Warn if solver and model do not go together; nothing to say of most.
-
-        Parameters
-        ----------
-        model : DiffusionModel or wrapper
-            What it is about to run on.
-        grid : array-like of shape (n_steps + 1,)
-            Strictly falling times.
-
-        Returns
-        -------
-        None
-        """
-
     def to_dict(self) -> dict[str, Any]:
         """Name and parameters, as JSON can hold them.
 
@@ -174,8 +159,9 @@ class Nodes:
 
 def check_model(solver: Any, model: Any, grid: Any) -> None:
     """Let a solver warn of a model; what merely plans has nothing to say."""
-    if isinstance(solver, Solver):
-        solver.check_model(model, grid)
+    check = getattr(solver, "check_model", None)
+    if check is not None:
+        check(model, grid)
 
 
 def check_choice(name: str, value: Any, accepted: tuple[Any, ...]) -> None:
