@@ -77,11 +77,11 @@ class CompensationRegressor(RegressorMixin, BaseEstimator):
     Examples
     --------
     >>> from sampkit.diffusion import CompensationRegressor
-    >>> X = [(nfe, cfg, i + 1) for nfe in (5, 7, 9) for cfg in (1, 3, 5) for i in range(2, nfe)]
+    >>> X = [(nfe, cfg, i) for nfe in (6, 8, 9) for cfg in (1, 3, 5) for i in range(3, nfe + 1)]
     >>> y = [1 + 0.1 * cfg * (1 - i / nfe) for nfe, cfg, i in X]
     >>> regressor = CompensationRegressor().fit(X, y)
-    >>> regressor.predict(6, 2.0).round(3).tolist()
-    [1.0, 1.0, 1.1, 1.067, 1.033, 1.0]
+    >>> regressor.predict(7, 2.0).round(3).tolist()
+    [1.0, 1.0, 1.114, 1.086, 1.057, 1.029, 1.0]
     """
 
     __metadata_request__predict = {"nfe": UNUSED, "cfg": UNUSED, "extrapolate": UNUSED}
