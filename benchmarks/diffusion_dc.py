@@ -12,10 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import time
 import warnings
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -293,48 +292,61 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+TABLES: dict[str, tuple[str, Any]] = {
+    "times": (f"Search for {N_SEARCH} noises, CPU seconds without the teacher", times),
+    "wide": ("The same on a costly network, untrained, UniPC-2", wide),
+    "gains": (f"Error on {N_TEST} fresh noises, compensated and not", gains),
+    "guided": ("The same, guidance 3, 500 noises", partial(gains, 3.0, 500, (5, 8))),
+    "strong": ("The same, guidance 7.5, 500 noises", partial(gains, 7.5, 500, (5,))),
+    "distances": (
+        f"Frechet distance of {N_DISTANCE} samples to the data with DualFast", distances,
+    ),
+    "error": ("Error with DualFast, network 0", fast_and_error),
+    "regression": (
+        "UniPC-2 with ratios from a regression on 25 other configurations, network 0", regression,
+    ),
+}  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run, print and keep."""
     parser = argparse.ArgumentParser(prog="benchmarks diffusion_dc", description=__doc__)
     parser.add_argument("--no-save", action="store_true", help="print only")
+    parser.add_argument("--only", nargs="+", choices=TABLES, help="renew these tables only")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    began = time.perf_counter()
+    kept = RESULTS.with_suffix(".json")
     tables: dict[str, list[Row]] = {}
-    for title, made in {
-        f"Search for {N_SEARCH} noises, CPU seconds without the teacher": times,
-        "The same on a costly network, untrained, UniPC-2": wide,
-        f"Error on {N_TEST} fresh noises, compensated and not": gains,
-        "The same, guidance 3, 500 noises": lambda: gains(3.0, 500, (5, 8)),
-        "The same, guidance 7.5, 500 noises": lambda: gains(7.5, 500, (5,)),
-        f"Frechet distance of {N_DISTANCE} samples to the data with DualFast": distances,
-        "Error with DualFast, network 0": fast_and_error,
-        "UniPC-2 with ratios from a regression on 25 other configurations, network 0": regression,
-    }.items():
+    if options.only and kept.exists():
+        tables = json.loads(kept.read_text(encoding="utf-8"))["tables"]
+    for key, (title, made) in TABLES.items():
+        if options.only and key not in options.only:
+            continue
         print(f"\n## {title}", flush=True)
         tables[title] = made()
         for row in tables[title]:
-            for key in ("published", "lean"):
-                if f"{key} s" in row:
-                    row[f"{key} / search"] = row[f"{key} s"] / row["search s"]
+            for peer in ("published", "lean"):
+                if f"{peer} s" in row:
+                    row[f"{peer} / search"] = row[f"{peer} s"] / row["search s"]
         print(markdown(tables[title]), flush=True)
     about = (
         f"Means over networks {SEEDS}. Alternating in one process, minima of {ROUNDS} rounds, one "
-        f'thread; {time.perf_counter() - began:.0f} s in all. "search" is `search_compensation('
-        'accept="always")`, which does what the published search does; "checked" the default, '
-        'which compares with all ones in the end; "published" AdamW with its coefficients worked '
-        'out in tensors at every evaluation, as in the released code; "lean" the same with the '
-        f"coefficients of a plan. sampkit {sampkit.__version__}, PyTorch {torch.__version__}, "
-        f"NumPy {np.__version__}, Python {platform.python_version()}."
+        'thread. "search" is `search_compensation(accept="always")`, which does what the published '
+        'search does; "checked" the default, which compares with all ones in the end; "published" '
+        "AdamW with its coefficients worked out in tensors at every evaluation, as in the released "
+        'code; "lean" the same with the coefficients of a plan. sampkit '
+        f"{sampkit.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python "
+        f"{platform.python_version()}."
     )
     parts = ["# diffusion_dc", about]
-    for title, rows in tables.items():
-        parts += [f"## {title}", markdown(rows)]
+    for title, _ in TABLES.values():
+        if title in tables:
+            parts += [f"## {title}", markdown(tables[title])]
     if not options.no_save:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.with_suffix(".md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-        kept = {"about": about, "tables": tables}
-        RESULTS.with_suffix(".json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps({"about": about, "tables": tables}, indent=1)
+        kept.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

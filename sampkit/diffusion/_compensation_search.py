@@ -184,13 +184,13 @@ def search_compensation(
         targets = _targets(target, plan, x)
         walk = _Walk(counted, start, plan, weights, targets, cond, bounds, tol, objective)
         found = walk.search(order, callback, progress)
-        if accept == "end_to_end" and (found.ratios != 1).any():
-            base = walk.search(plan.n_evals, None, False)
-            error, base_error = found.losses[-1], base.losses[-1]
-            if not (np.isfinite(error) or np.isfinite(base_error)):
-                raise RuntimeError("no ratios lead to states that are finite.")
-            found = base if not error < base_error else found  # NaN is not
-            found = replace(found, base_error=float(base_error))
+        if accept == "end_to_end":
+            searched = bool((found.ratios != 1).any())
+            base = walk.search(plan.n_evals, None, False) if searched else found
+            better = found if found.losses[-1] < base.losses[-1] else base
+            if not np.isfinite(better.losses[-1]):
+                raise RuntimeError("whatever the ratios, the states are not finite.")
+            found = replace(better, base_error=float(base.losses[-1]))
     return replace(found, n_model_calls=counted.n_calls)
 
 
@@ -240,7 +240,7 @@ def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
             raise ValueError(
                 f"target[{i}] must be a tensor of the shape of x, {tuple(x.shape)}, got {shape}."
             )
-    return [state.double() for state in states]
+    return [state.detach().to(x.device, torch.float64) for state in states]
 
 
 class _Counted(Wrapper):
@@ -254,7 +254,8 @@ class _Counted(Wrapper):
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         self.n_calls += 1
-        return self.model._output(x.to(self.given), call, cond).to(self.carried)
+        y = self.model._output(x.to(self.given), call, cond)
+        return y.to(self.carried, copy=True)  # a network may write its next output over this one
 
 
 class _Walk:
@@ -271,14 +272,7 @@ class _Walk:
         # mixes are made here, of several ratios, and what they read has to stay until then
         run = Run(model, x, plan, inplace=False)
         self.mixes = [step.mixes for step in run.steps]
-        self.steps = tuple(
-            step._replace(
-                mixes=(),
-                spent_at_call=(),
-                spent_at_update=step.spent_at_call + step.spent_at_update,
-            )
-            for step in run.steps
-        )
+        self.steps = tuple(_mixed_late(step) for step in run.steps)
 
     def search(self, first: int, callback: Report | None, progress: bool) -> CompensationResult:
         """Search the ratios from call `first` on; those before are 1."""
@@ -303,7 +297,7 @@ class _Walk:
         if last or self.objective == "predicted" or self.plan.rows[i].corrector is None:
             ratio, base_loss = best_of_polynomial(*self._polynomial(run, i), self.bounds)
             moved, loss = self._moved(run, i, ratio)
-            return moved, ratio, loss, base_loss
+            return moved, ratio, loss, loss if ratio == 1 else max(base_loss, loss)
         tried: list[tuple[float, float, Run | None]] = []  # the run of the best alone is kept
         apart: list[Tensor] = []
 

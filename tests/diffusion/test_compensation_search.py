@@ -237,6 +237,7 @@ def test_nothing_to_search():
         )
         assert_array_equal(found.ratios, np.ones(n))
         assert found.n_model_calls == n
+        assert found.base_error == found.losses[-1]
 
 
 def test_a_schedule_of_steps_brings_its_grid():
@@ -353,6 +354,18 @@ def test_deterministic_and_nothing_touched():
     assert_array_equal(x, kept)
     assert all(torch.equal(*pair) for pair in zip(targets, kept_targets, strict=True))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_writes_over_its_output():
+    memory = torch.empty(10, 2, dtype=torch.float64)
+    model = DiffusionModel(lambda x, t: memory.copy_(MODEL.denoise(x, t)), VP, "x0")
+    grid = time_grid(VP, 6)
+    for solver in (UniPC(2), DPMSolver(2)):
+        found, same = (
+            search_compensation(each, solver, grid, start(), target=teacher(grid)).ratios
+            for each in (model, MODEL)
+        )
+        assert_allclose(found, same, atol=1e-6)
 
 
 def test_gradients_of_x_are_no_hindrance():

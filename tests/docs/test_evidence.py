@@ -47,7 +47,10 @@ def test_there_is_evidence():
 
 @pytest.mark.parametrize("claim", CHECKED)
 def test_check_gives_the_figure(claim):
-    value, (low, high) = claim.run_check()
+    try:
+        value, (low, high) = claim.run_check()
+    except ImportError as error:
+        pytest.skip(str(error))  # an optional package
     assert low <= value <= high
 
 
