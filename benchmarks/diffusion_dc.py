@@ -317,8 +317,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     kept = RESULTS.with_suffix(".json")
     tables: dict[str, list[Row]] = {}
-    if options.only and kept.exists():
-        tables = json.loads(kept.read_text(encoding="utf-8"))["tables"]
     for key, (title, made) in TABLES.items():
         if options.only and key not in options.only:
             continue
@@ -338,6 +336,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{sampkit.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}."
     )
+    if options.only and kept.exists():
+        tables = json.loads(kept.read_text(encoding="utf-8"))["tables"] | tables
     parts = ["# diffusion_dc", about]
     for title, _ in TABLES.values():
         if title in tables:
