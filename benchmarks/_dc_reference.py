@@ -1,8 +1,10 @@
 """DC-Solver's search as published: AdamW on each ratio, back-propagated through the network.
 
-Two forms of the same search, written from the publication. `as_published` works its coefficients
-out in tensors at every evaluation, as the released code does; `lean` takes them from a plan, so
-that what is left is the network, its gradient and the optimiser. Both: K = 2, rate .1, 40
+Two forms of the same search, written from the publication. `as_published` does at every evaluation
+what the released programs do: it works the coefficients out in tensors, and gradients flow into the
+network's weights, too, which those programs load and do not freeze. `lean` takes the coefficients
+from a plan and freezes the weights, so that what is left is the network, the gradient in its input
+and the optimiser. Both: K = 2, rate .1, 40
 iterations, ratios from 1, mean squared distance of the corrected state (of the predicted one at the
 end) to the teacher.
 """
@@ -121,10 +123,9 @@ class Published:
             )
             loss_of = partial(distance, step, outputs, nodes[: i + 1], targets[i + 1])
             ratios.append(descended(loss_of) if i >= DEGREE else 1.0)
-            with torch.no_grad():
-                if ratios[-1] != 1:
-                    outputs[-1] = compensated(outputs, nodes[: i + 1], torch.tensor(ratios[-1]))
-                x, new = step(outputs)
+            if ratios[-1] != 1:
+                outputs[-1] = compensated(outputs, nodes[: i + 1], torch.tensor(ratios[-1]))
+            x, new = step(outputs)
             if new is not None:
                 outputs.append(new)
         return ratios
@@ -142,21 +143,32 @@ def descended(loss_of: Any) -> float:
     """40 iterations of AdamW from 1."""
     ratio = torch.nn.Parameter(torch.tensor([1.0]))
     optimizer = torch.optim.AdamW([ratio], lr=RATE)
-    for _ in range(ITERATIONS):
-        optimizer.zero_grad()
-        loss = loss_of(ratio)
-        loss.backward()
-        optimizer.step()
+    with torch.enable_grad():
+        for _ in range(ITERATIONS):
+            optimizer.zero_grad()
+            loss = loss_of(ratio)
+            loss.backward()
+            optimizer.step()
     return float(ratio.detach())
 
 
 def as_published(
-    model: Any, solver: UniPC, grid: Any, x: torch.Tensor, targets: Any, cond: Any = None
-) -> list[float]:
-    """Ratios for a UniPC in data prediction."""
+    model: Any, solver: UniPC, grid: Any, x: torch.Tensor, targets: Any, weights: Any,
+    cond: Any = None,
+) -> list[float]:  # fmt: skip
+    """Ratios for a UniPC in data prediction, of a network with these weights."""
     with torch.no_grad():
         searched = Published(model, grid, solver.order, cond)
-    return searched.search(x, targets)
+    weights = list(weights)
+    for each in weights:
+        each.requires_grad_(True)
+    try:
+        with torch.no_grad():
+            return searched.search(x, targets)
+    finally:
+        for each in weights:
+            each.requires_grad_(False)
+            each.grad = None
 
 
 class Lean:

@@ -114,7 +114,9 @@ def times() -> list[Row]:
                 calls = {
                     "search": lambda s=s, solver=solver: s.search(solver, accept="always").ratios,
                     "checked": lambda s=s, solver=solver: s.search(solver).ratios,
-                    "published": lambda given=given: as_published(*given),
+                    "published": lambda given=given, s=s: as_published(
+                        *given, s.digits.model.fn.parameters()
+                    ),
                     "lean": lambda given=given: lean(*given),
                 }
                 row: Row = {"n_calls": s.search(solver, accept="always").n_model_calls}
@@ -154,7 +156,9 @@ def wide() -> list[Row]:
             "search": lambda given=given, s=s: search_compensation(
                 *given, target=s.target, accept="always"
             ),
-            "published": lambda given=given, s=s: as_published(*given, s.target),
+            "published": lambda given=given, s=s, net=net: as_published(
+                *given, s.target, net.parameters()
+            ),
             "lean": lambda given=given, s=s: lean(*given, s.target),
         }
         rows.append({"calls": n} | {f"{key} s": v for key, v in alternating(calls).items()})
@@ -331,8 +335,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"Means over networks {SEEDS}. Alternating in one process, minima of {ROUNDS} rounds, one "
         'thread. "search" is `search_compensation(accept="always")`, which does what the published '
         'search does; "checked" the default, which compares with all ones in the end; "published" '
-        "AdamW with its coefficients worked out in tensors at every evaluation, as in the released "
-        'code; "lean" the same with the coefficients of a plan. sampkit '
+        "AdamW, its coefficients worked out in tensors at every evaluation and with gradients in the "
+        'network\'s weights, as the released programs run; "lean" the same with the coefficients '
+        "of a plan and the weights frozen. sampkit "
         f"{sampkit.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}."
     )

@@ -240,7 +240,7 @@ def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
             raise ValueError(
                 f"target[{i}] must be a tensor of the shape of x, {tuple(x.shape)}, got {shape}."
             )
-    return [state.detach().to(x.device, torch.float64) for state in states]
+    return [state.detach().to(x.device, torch.float64).ravel() for state in states]
 
 
 class _Counted(Wrapper):
@@ -299,14 +299,17 @@ class _Walk:
             moved, loss = self._moved(run, i, ratio)
             return moved, ratio, loss, loss if ratio == 1 else max(base_loss, loss)
         tried: list[tuple[float, float, Run | None]] = []  # the run of the best alone is kept
-        apart: list[Tensor] = []
+        apart = torch.empty(MAX_CALLS, self.x.numel(), dtype=torch.float64, device=self.x.device)
 
         def products(ratio: float) -> list[float]:
-            moved, loss = self._moved(run, i, ratio)
+            moved = self._updated(run, i, ratio)
+            self._receive(moved, i + 1)
+            k = len(tried)
+            apart[k] = self._apart(moved, i + 1)
+            found: list[float] = (apart[: k + 1] @ apart[k] / self.x.numel()).tolist()
+            loss = found[-1] if np.isfinite(found[-1]) else np.inf
             best = not tried or loss < min(each[1] for each in tried)
             tried.append((ratio, loss, moved if best else None))
-            apart.append(self._apart(moved, i + 1).ravel())
-            found: list[float] = (torch.stack(apart) @ apart[-1] / len(apart[-1])).tolist()
             return found
 
         best_of_search(products, self.bounds, self.tol, MAX_CALLS)
@@ -316,26 +319,20 @@ class _Walk:
 
     def _moved(self, run: Run, i: int, ratio: float) -> tuple[Run, float]:
         """The run after the next call, if there is one, and its loss."""
-        weights = self._weights_of(i, [ratio])[0] if ratio != 1 else None
-        moved = self._updated(run, i, weights)
+        moved = self._updated(run, i, ratio)
         loss = self._loss(moved, i + 1) if self.objective == "predicted" else None
         if i + 1 < self.plan.n_evals:
             self._receive(moved, i + 1)
         return moved, self._loss(moved, i + 1) if loss is None else loss
 
-    def _weights_of(self, i: int, ratios: Sequence[float] | FloatArray) -> list[list[float]]:
-        order = len(self.weights[i]) - 1
-        found: list[list[float]] = moving_weights(
-            self.plan.times, i, order, np.asarray(ratios)
-        ).tolist()
-        return found
-
-    def _updated(self, run: Run, i: int, weights: list[float] | None) -> Run:
-        """The run after row i, with a mix of its own."""
+    def _updated(self, run: Run, i: int, ratio: float) -> Run:
+        """The run after row i, with a ratio of its own."""
         moved = run.fork()
-        if weights is not None:
+        if ratio != 1:
+            old = self.weights[i]
+            new = moving_weights(self.plan.times, i, len(old) - 1, np.array([ratio]))[0].tolist()
             for mix in self.mixes[i]:
-                moved.mix(mix.reweighted(self.weights[i], weights))
+                moved.mix(mix.reweighted(old, new))
         moved.advance(i, None)
         return moved
 
@@ -343,7 +340,7 @@ class _Walk:
         run.receive(i, self.model._output(run.states[i], self.calls[i], self.cond))
 
     def _apart(self, run: Run, k: int) -> Tensor:
-        return run.states[k].double() - self.targets[k]
+        return run.states[k].double().ravel() - self.targets[k]
 
     def _loss(self, run: Run, k: int) -> float:
         """Mean squared distance of state k from the teacher's; infinite if it is not finite."""
@@ -355,8 +352,8 @@ class _Walk:
         degree = len(self.weights[i]) - 1
         spread = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
         ratios = self.bounds[0] + (self.bounds[1] - self.bounds[0]) * (1 + spread) / 2
-        runs = [self._updated(run, i, weights) for weights in self._weights_of(i, ratios)]
-        flat = torch.stack([self._apart(each, i + 1).ravel() for each in runs])
+        runs = [self._updated(run, i, float(ratio)) for ratio in ratios]
+        flat = torch.stack([self._apart(each, i + 1) for each in runs])
         return ratios, (flat @ flat.T / flat.shape[1]).cpu().numpy()
 
 
