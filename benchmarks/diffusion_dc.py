@@ -335,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"Means over networks {SEEDS}. Alternating in one process, minima of {ROUNDS} rounds, one "
         'thread. "search" is `search_compensation(accept="always")`, which does what the published '
         'search does; "checked" the default, which compares with all ones in the end; "published" '
-        "AdamW, its coefficients worked out in tensors at every evaluation and with gradients in the "
+        "AdamW, its coefficients worked out in tensors at every evaluation, with gradients in the "
         'network\'s weights, as the released programs run; "lean" the same with the coefficients '
         "of a plan and the weights frozen. sampkit "
         f"{sampkit.__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}, Python "
