@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.diffusion._executor import check_states, steps
 from sampkit.diffusion._program import Step
 from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search
 from sampkit.diffusion._run import Run
@@ -174,7 +175,8 @@ def search_compensation(
     True
     >>> samples = sample(model, noise, DynamicCompensation(UniPC(2), found.ratios), grid)
     """
-    _check(model, x, n_teacher_steps, bounds, tol, objective, accept)
+    check_states(model, x)
+    _check(n_teacher_steps, bounds, tol, objective, accept)
     plan, weights = _plan(model, solver, grid, order)
     counted = _Counted(model, x)
     with torch.no_grad():
@@ -194,15 +196,7 @@ def search_compensation(
     return replace(found, n_model_calls=counted.n_calls)
 
 
-def _check(
-    model: Any, x: Any, n_teacher_steps: Any, bounds: Any, tol: Any, objective: Any, accept: Any
-) -> None:
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(f"x must be a tensor, got {type(x).__name__}.")
-    if x.ndim == 0 or x.numel() == 0:
-        raise ValueError(f"x must hold states, of shape (B, ...), got shape {tuple(x.shape)}.")
+def _check(n_teacher_steps: Any, bounds: Any, tol: Any, objective: Any, accept: Any) -> None:
     check_int("n_teacher_steps", n_teacher_steps, 1, 10**9)
     ends = np.asarray(bounds, dtype=np.float64)
     if ends.shape != (2,) or not np.isfinite(ends).all() or not ends[0] < ends[1]:
@@ -281,7 +275,7 @@ class _Walk:
         run = Run(self.model, self.x, self.plan, inplace=False)
         run.steps = self.steps
         self._receive(run, 0)
-        for i in _bar(n, progress):
+        for i in steps(n, progress, "searching", "step"):
             if i < first:
                 run, losses[i] = self._moved(run, i, 1.0)
                 base_losses[i] = losses[i]
@@ -360,11 +354,3 @@ class _Walk:
 def _mixed_late(step: Step) -> Step:
     spent = step.spent_at_call + step.spent_at_update
     return step._replace(mixes=(), spent_at_call=(), spent_at_update=spent)
-
-
-def _bar(n: int, progress: bool) -> Any:
-    if not progress:
-        return range(n)
-    from tqdm.auto import tqdm
-
-    return tqdm(range(n), desc="searching", unit="step")

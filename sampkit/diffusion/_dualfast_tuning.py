@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._executor import plan_of, sample
+from sampkit.diffusion._executor import check_states, plan_of, sample, steps
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.accelerate import DualFast
 from sampkit.diffusion.models import Model
@@ -115,18 +115,19 @@ def tune_dualfast(
     >>> 0 <= tune_dualfast(model, DDIM(), time_grid(schedule, 6), noise, data) <= 0.4
     True
     """
-    _check(model, x, metric)
+    check_states(model, x)
+    if not callable(metric):
+        raise TypeError(f"metric must be callable, got {type(metric).__name__}.")
     strengths = [float(each) for each in c]
     if not strengths:
         raise ValueError("c must hold at least one strength, got none.")
     base = solver if isinstance(solver, DualFast) else DualFast(solver)
     plans = [plan_of(replace(base, c=each), model.schedule, grid) for each in strengths]
     check_model(replace(base, c=max(strengths)), model, plans[0].grid)
-    seed = 0
     scores = np.full(len(plans), np.nan)
     with torch.no_grad():
-        for k in _bar(len(plans), progress):
-            generator = torch.Generator(x.device).manual_seed(seed)
+        for k in steps(len(plans), progress, "strengths", "run"):
+            generator = torch.Generator(x.device).manual_seed(0)
             samples = sample(model, x, plans[k], cond=cond, generator=generator)
             finite = bool(torch.isfinite(samples).all())
             scores[k] = float(metric(samples, data)) if finite else np.inf
@@ -137,22 +138,3 @@ def tune_dualfast(
         raise RuntimeError(f"no strength of {strengths} leads to samples at a finite distance.")
     best = strengths[int(np.argmin(usable))]
     return (best, scores) if return_scores else best
-
-
-def _check(model: Any, x: Any, metric: Any) -> None:
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(f"x must be a tensor, got {type(x).__name__}.")
-    if x.ndim == 0 or x.numel() == 0:
-        raise ValueError(f"x must hold states, of shape (B, ...), got shape {tuple(x.shape)}.")
-    if not callable(metric):
-        raise TypeError(f"metric must be callable, got {type(metric).__name__}.")
-
-
-def _bar(n: int, progress: bool) -> Any:
-    if not progress:
-        return range(n)
-    from tqdm.auto import tqdm
-
-    return tqdm(range(n), desc="strengths", unit="run")

@@ -196,7 +196,7 @@ def sample(
     noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
     calls = _calls(model, plan, x, run.dtype)
-    for i in _steps(plan.n_evals, progress):
+    for i in steps(plan.n_evals, progress):
         state = run.states[i].to(x.dtype) if half else run.states[i]
         y = model._output(state, calls[i], cond)
         y = y.to(run.dtype) if half else y
@@ -241,12 +241,23 @@ def plan_of(solver_or_plan: Any, schedule: NoiseSchedule, grid: Any) -> Plan:
     return plan
 
 
-def _steps(n: int, progress: bool) -> Iterable[int]:
+def steps(n: int, progress: bool, desc: str = "sampling", unit: str = "call") -> Iterable[int]:
+    """Numbers below n, with a bar if that is wanted."""
     if not progress:
         return range(n)
     from tqdm.auto import tqdm
 
-    return tqdm(range(n), desc="sampling", unit="call")
+    return tqdm(range(n), desc=desc, unit=unit)
+
+
+def check_states(model: Any, x: Any) -> None:
+    """Refuse what is no model, and states that are none."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"x must be a tensor, got {type(x).__name__}.")
+    if x.ndim == 0 or x.numel() == 0:
+        raise ValueError(f"x must hold states, of shape (B, ...), got shape {tuple(x.shape)}.")
 
 
 def _calls(model: Model, plan: Plan, x: Tensor, dtype: Any) -> list[Call]:
