@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         DynamicCompensation,
         SolverSchedule,
     )
+    from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         ddim_row,
         solver_from_dict,
     )
+    from sampkit.diffusion.timeshift import TimeShift
     from sampkit.metrics import (
         energy_distance,
         frechet_distance,
@@ -84,6 +86,7 @@ _HOME = {
         "DynamicCompensation",
         "SolverSchedule",
     ),
+    "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
     "sampkit.diffusion.guidance": (
@@ -115,6 +118,7 @@ _HOME = {
         "VPCosineSchedule",
         "VPLinearSchedule",
     ),
+    "sampkit.diffusion.timeshift": ("TimeShift",),
     "sampkit.diffusion.solvers": (
         "DDIM",
         "DDPM",
@@ -142,6 +146,8 @@ __all__ = [
     "DDPM",
     "DEIS",
     "PNDM",
+    "AdaptiveInfo",
+    "AdaptiveStep",
     "CallableSchedule",
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
@@ -165,11 +171,13 @@ __all__ = [
     "Plan",
     "Row",
     "SolverSchedule",
+    "TimeShift",
     "UniPC",
     "Update",
     "VESchedule",
     "VPCosineSchedule",
     "VPLinearSchedule",
+    "adaptive_sample",
     "ddim_row",
     "energy_distance",
     "exact_weights",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sampkit.diffusion._executor import check_states, steps
 from sampkit.diffusion._program import Step
 from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search
-from sampkit.diffusion._run import Run
+from sampkit.diffusion._run import Run, run_of
 from sampkit.diffusion._teacher import teacher_trajectory
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.accelerate._transform import base_plan, check_solver
@@ -262,9 +262,9 @@ class _Walk:
         self.model, self.x, self.plan, self.weights = model, x, plan, weights
         self.targets, self.cond, self.objective = targets, cond, objective
         self.bounds, self.tol = (float(bounds[0]), float(bounds[1])), float(tol)
-        self.calls = [model.call_at(row.t, x) for row in plan.rows]
         # mixes are made here, of several ratios, and what they read has to stay until then
-        run = Run(model, x, plan, inplace=False)
+        run = run_of(model, x, plan, inplace=False)
+        self.calls = run.calls
         self.mixes = [step.mixes for step in run.steps]
         self.steps = tuple(_mixed_late(step) for step in run.steps)
 

@@ -109,24 +109,38 @@ class ClassifierFreeGuidance(Wrapper):
         return self.scale
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
-        outside = self.interval is not None and not self.interval[0] <= call.t <= self.interval[1]
+        each = self.interval is not None and bool(np.isnan(call.t))  # rows have their own times
+        outside = self.interval is not None and not each and not self._inside(call.t)
         if outside or self.scale == 1:
             return self.model._output(x, call, cond)
-        if self.scale == 0:
+        if self.scale == 0 and not each:
             return self.model._output(x, call, self._null(x, cond))
         without, given = self._both(x, call, cond)
         y = without + self.scale * (given - without)
-        if self.rescale:
+        if self.rescale and self.scale:
             dims = tuple(range(1, x.ndim))
             ratio = given.std(dims, keepdim=True) / y.std(dims, keepdim=True)
             y = y * (self.rescale * ratio + (1 - self.rescale))
+        if each:
+            return torch.where(self._inside(call.time).reshape(_per_sample(x)), y, given)
         return y
+
+    def _inside(self, t: Any) -> Any:
+        """Whether guidance acts at a time, or at each of a tensor of times."""
+        assert self.interval is not None
+        if not isinstance(t, torch.Tensor):
+            return self.interval[0] <= t <= self.interval[1]
+        low, high = t.new_tensor(self.interval)  # rounded as the times are
+        return (low <= t) & (t <= high)
 
     def _null(self, x: Tensor, cond: Any) -> Any:
         if not isinstance(self.null_cond, torch.Tensor):
             return self.null_cond
         null = self.null_cond.to(x.device)
-        return null.expand(x.shape[0], *null.shape[1:]) if null.shape[0] == 1 else null
+        if null.shape[0] == 1:
+            return null.expand(x.shape[0], *null.shape[1:])
+        times = x.shape[0] // null.shape[0]  # several runs side by side
+        return null.repeat(times, *(1,) * (null.ndim - 1)) if times > 1 else null
 
     def _both(self, x: Tensor, call: Call, cond: Any) -> tuple[Tensor, Tensor]:
         null = self._null(x, cond)

@@ -55,6 +55,8 @@ def test_plans_do_without_it():
                 "from sampkit.diffusion import sample",
                 "import sampkit.diffusion.models",
                 "import sampkit.diffusion as d; d.DiffusionModel",
+                "from sampkit.diffusion import TimeShift",
+                "from sampkit.diffusion import adaptive_sample",
                 "import sampkit.diffusion.interop",
                 "from sampkit.diffusion import search_compensation",
                 "from sampkit.diffusion import tune_dualfast",
