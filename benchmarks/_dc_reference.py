@@ -4,9 +4,8 @@ Two forms of the same search, written from the publication. `as_published` does 
 what the released programs do: it works the coefficients out in tensors, and gradients flow into the
 network's weights, too, which those programs load and do not freeze. `lean` takes the coefficients
 from a plan and freezes the weights, so that what is left is the network, the gradient in its input
-and the optimiser. Both: K = 2, rate .1, 40
-iterations, ratios from 1, mean squared distance of the corrected state (of the predicted one at the
-end) to the teacher.
+and the optimiser. Both: K = 2, rate .1, 40 iterations, ratios from 1, mean squared distance of the
+corrected state (of the predicted one at the end) to the teacher.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from sampkit.diffusion import Plan, UniPC
+from sampkit.diffusion._torch import torch
 
 ITERATIONS, RATE, DEGREE = 40, 0.1, 2
 

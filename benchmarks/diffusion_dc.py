@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import sampkit
 from benchmarks._dc_reference import as_published, lean
@@ -39,6 +38,7 @@ from sampkit.diffusion import (
     time_grid,
     tune_dualfast,
 )
+from sampkit.diffusion._torch import torch
 
 RESULTS = Path(__file__).parent / "results" / "diffusion_dc"
 SEEDS = (0, 1, 2)

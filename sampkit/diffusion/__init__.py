@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         VPCosineSchedule,
         VPLinearSchedule,
     )
+    from sampkit.diffusion.search._result import SearchResult
+    from sampkit.diffusion.search._solver_schedule import search_solver_schedule
     from sampkit.diffusion.solvers import (
         DDIM,
         DDPM,
@@ -96,6 +98,8 @@ _HOME = {
         "DynamicThreshold",
     ),
     "sampkit.diffusion.models": ("DiffusionModel", "EDMPrecond"),
+    "sampkit.diffusion.search._result": ("SearchResult",),
+    "sampkit.diffusion.search._solver_schedule": ("search_solver_schedule",),
     "sampkit.diffusion._law": (
         "GaussianLaw",
         "GaussianResponse",
@@ -170,6 +174,7 @@ __all__ = [
     "NoiseSchedule",
     "Plan",
     "Row",
+    "SearchResult",
     "SolverSchedule",
     "TimeShift",
     "UniPC",
@@ -191,6 +196,7 @@ __all__ = [
     "mmd2",
     "sample",
     "search_compensation",
+    "search_solver_schedule",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sampkit.diffusion._executor import check_states, steps
 from sampkit.diffusion._program import Step
 from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search
-from sampkit.diffusion._run import Run, run_of
+from sampkit.diffusion._run import Run, first_output_of, run_of
 from sampkit.diffusion._teacher import teacher_trajectory
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.accelerate._transform import base_plan, check_solver
@@ -47,12 +47,12 @@ class CompensationResult:
 
     Parameters
     ----------
-    ratios : ndarray of float64 of shape (n_evals,)
+    ratios : ndarray of float64 of shape (n_steps,)
         For `DynamicCompensation`; all 1 if those found were not accepted.
-    losses : ndarray of float64 of shape (n_evals,)
+    losses : ndarray of float64 of shape (n_steps,)
         Mean squared difference from the teacher, over all elements, of the state that each call
         leads to; the last one is that of the samples.
-    base_losses : ndarray of float64 of shape (n_evals,)
+    base_losses : ndarray of float64 of shape (n_steps,)
         The same with the ratio of that call at 1 and those before it as found: never smaller.
     n_model_calls : int
         Calls of the model: teacher, search and comparison.
@@ -188,7 +188,7 @@ def search_compensation(
         found = walk.search(order, callback, progress)
         if accept == "end_to_end":
             searched = bool((found.ratios != 1).any())
-            base = walk.search(plan.n_evals, None, False) if searched else found
+            base = walk.search(len(plan.rows), None, False) if searched else found
             better = found if found.losses[-1] < base.losses[-1] else base
             if not np.isfinite(better.losses[-1]):
                 raise RuntimeError("whatever the ratios, the states are not finite.")
@@ -212,7 +212,8 @@ def _plan(model: Model, solver: Any, grid: Any, order: int) -> tuple[Plan, Weigh
     check_int("order", order, 1, 4)
     check_solver(solver)
     base = base_plan(solver, model.schedule, grid, "search_compensation")
-    ratios = [1.0] * min(order, base.n_evals) + [PLACEHOLDER] * (base.n_evals - order)
+    n = len(base.rows)
+    ratios = [1.0] * min(order, n) + [PLACEHOLDER] * (n - order)
     plan = compensated(base, ratios, order)
     if any(row.noise for row in plan.rows):
         raise ValueError(f"solver must draw no noise, got {solver!r}.")
@@ -264,13 +265,13 @@ class _Walk:
         self.bounds, self.tol = (float(bounds[0]), float(bounds[1])), float(tol)
         # mixes are made here, of several ratios, and what they read has to stay until then
         run = run_of(model, x, plan, inplace=False)
-        self.calls = run.calls
+        self.calls, self.first = run.calls, first_output_of(plan, x, run.dtype)
         self.mixes = [step.mixes for step in run.steps]
         self.steps = tuple(_mixed_late(step) for step in run.steps)
 
     def search(self, first: int, callback: Report | None, progress: bool) -> CompensationResult:
         """Search the ratios from call `first` on; those before are 1."""
-        n = self.plan.n_evals
+        n = len(self.plan.rows)
         ratios, losses, base_losses = np.ones(n), np.zeros(n), np.zeros(n)
         run = Run(self.model, self.x, self.plan, inplace=False)
         run.steps = self.steps
@@ -287,7 +288,7 @@ class _Walk:
 
     def _best(self, run: Run, i: int) -> tuple[Run, float, float, float]:
         """The run on with the best ratio at call i; that ratio, its loss, the loss without."""
-        last = i + 1 == self.plan.n_evals
+        last = i + 1 == len(self.plan.rows)
         if last or self.objective == "predicted" or self.plan.rows[i].corrector is None:
             ratio, base_loss = best_of_polynomial(*self._polynomial(run, i), self.bounds)
             moved, loss = self._moved(run, i, ratio)
@@ -315,7 +316,7 @@ class _Walk:
         """The run after the next call, if there is one, and its loss."""
         moved = self._updated(run, i, ratio)
         loss = self._loss(moved, i + 1) if self.objective == "predicted" else None
-        if i + 1 < self.plan.n_evals:
+        if i + 1 < len(self.plan.rows):
             self._receive(moved, i + 1)
         return moved, self._loss(moved, i + 1) if loss is None else loss
 
@@ -331,7 +332,10 @@ class _Walk:
         return moved
 
     def _receive(self, run: Run, i: int) -> None:
-        run.receive(i, self.model._output(run.states[i], self.calls[i], self.cond))
+        given = self.first if i == 0 else None
+        if given is None:
+            given = self.model._output(run.states[i], self.calls[i], self.cond)
+        run.receive(i, given)
 
     def _apart(self, run: Run, k: int) -> Tensor:
         return run.states[k].double().ravel() - self.targets[k]

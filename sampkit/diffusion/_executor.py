@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._run import run_of
+from sampkit.diffusion._run import first_output_of, run_of
 from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Model
 from sampkit.diffusion.plan import Plan
@@ -117,7 +117,7 @@ def sample(
     solver_or_plan : Solver, Plan or TimeShift
         What to run: a plan, anything with ``plan(schedule, grid)``, or a `TimeShift`.
     grid : array-like of shape (n_steps + 1,) or None, default=None
-        Strictly falling times; None only for a plan, which has its own.
+        Strictly falling times; None only for a plan or a `SolverSchedule`, which have their own.
     cond : object, default=None
         Condition, handed to the network.
     generator : torch.Generator, a list of B of them, or None, default=None
@@ -153,8 +153,8 @@ def sample(
     Raises
     ------
     ValueError
-        A grid missing or too many, a plan of another schedule, too few noises, a network output of
-        another shape, a start without data under noise prediction.
+        A grid missing or too many, a plan of another schedule, too few noises, a network output or
+        a first output of another shape, a start without data under noise prediction.
     FloatingPointError
         With `check_finite`.
 
@@ -195,10 +195,14 @@ def sample(
     half = x.dtype in (torch.float16, torch.bfloat16)
     noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
-    for i in steps(plan.n_evals, progress):
-        state = run.states[i].to(x.dtype) if half else run.states[i]
-        y = model._output(state, calls[i], cond)
-        y = y.to(run.dtype) if half else y
+    first = first_output_of(plan, x, run.dtype)
+    for i in steps(len(plan.rows), progress):
+        if first is not None and i == 0:
+            y = first
+        else:
+            state = run.states[i].to(x.dtype) if half else run.states[i]
+            y = model._output(state, calls[i], cond)
+            y = y.to(run.dtype) if half else y
         x0 = run.receive(i, y)
         if return_trajectory:
             trajectory.append(run.states[i].clone())
@@ -243,6 +247,8 @@ def plan_of(solver_or_plan: Any, schedule: NoiseSchedule, grid: Any) -> Plan:
             f"{type(solver_or_plan).__name__}."
         )
     if grid is None:
+        grid = getattr(solver_or_plan, "grid", None)  # of a SolverSchedule
+    if grid is None:
         raise ValueError(f"grid must be given for {type(solver_or_plan).__name__}, got None.")
     plan = solver_or_plan.plan(schedule, grid)
     if not isinstance(plan, Plan):
@@ -273,9 +279,9 @@ class _Noises:
     """Where the noise of a row comes from."""
 
     def __init__(self, plan: Plan, like: Tensor, generator: Generators, noise: Any):
-        if noise is not None and not callable(noise) and len(noise) != plan.n_evals:
+        if noise is not None and not callable(noise) and len(noise) != len(plan.rows):
             raise ValueError(
-                f"noise must hold one tensor for each of the {plan.n_evals} calls, got "
+                f"noise must hold one tensor for each of the {len(plan.rows)} calls, got "
                 f"{len(noise)}."
             )
         self.rows, self.generator, self.noise = plan.rows, generator, noise

@@ -178,7 +178,10 @@ def _run(plan: Plan, mean: FloatArray, variance: FloatArray) -> FloatArray:
         return total
 
     for i, row in enumerate(rows):
-        x0, noise = _predictions(plan, row.t, states[i], mean, variance)
+        if i == 0 and plan.first_is_given:
+            x0, noise = _given_first(plan, states[0], mean)
+        else:
+            x0, noise = _predictions(plan, row.t, states[i], mean, variance)
         x0s.append(x0)
         eps.append(noise)
         corrector = rows[i - 1].corrector if i else None
@@ -192,6 +195,20 @@ def _run(plan: Plan, mean: FloatArray, variance: FloatArray) -> FloatArray:
         following[2 + i] += row.noise
         states.append(following)
     return states[-1]
+
+
+def _given_first(plan: Plan, state: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The first output that the plan carries, one value for every direction."""
+    given = np.zeros(1) if isinstance(plan.first_output, str) else plan.first_output.ravel()
+    if given.size not in (1, mean.size):
+        raise ValueError(
+            f"the plan's first_output must hold one value for each of the {mean.size} directions, "
+            f"got {given.size}."
+        )
+    x0 = np.zeros_like(state)
+    x0[0] = given
+    alpha, sigma = plan.levels[0]
+    return x0, (state - alpha * x0) / sigma
 
 
 def _predictions(

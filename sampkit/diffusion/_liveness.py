@@ -17,7 +17,7 @@ class Liveness:
     """
 
     def __init__(self, plan: Plan):
-        n = plan.n_evals
+        n = len(plan.rows)
         self._states = [2 * k for k in range(n)] + [2 * n]
         self._outputs = {"x0": [NEVER] * n, "eps": [NEVER] * n}
         for i, row in enumerate(plan.rows):

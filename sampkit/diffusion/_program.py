@@ -36,7 +36,7 @@ class Sum(NamedTuple):
     base: int
     last_use: bool
     a: float
-    of_y: float
+    of_y: float | None  # None: no such term
     terms: Terms
 
 
@@ -188,7 +188,7 @@ class _Compiler:
                 else:
                     place = _place(kind, newest - age)
                     terms.append((place, weight * self.factors[place]))
-        return Sum(base, self.live.state(base) <= moment, a, of_y, tuple(terms))
+        return Sum(base, self.live.state(base) <= moment, a, of_y or None, tuple(terms))
 
 
 def program_of(plan: Plan, shares: Sequence[Pair], postprocess: bool) -> tuple[Step, ...]:

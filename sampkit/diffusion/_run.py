@@ -65,7 +65,7 @@ class Run:
         for kept in step.kept:
             self.outputs[kept.place] = self._kept(kept, x, y, x0)
         if step.corrector is not None:
-            corrected = self._sum(step.corrector, y)
+            corrected = self._corrected(i, step.corrector, y)
             self._give_back(self.states[i])
             self.states[i] = corrected
         for mix in step.mixes:
@@ -128,10 +128,13 @@ class Run:
             return self._buffer(x).copy_(y)
         return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
 
+    def _corrected(self, i: int, corrector: Sum, y: Tensor) -> Tensor:
+        return self._sum(corrector, y)
+
     def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:
         base = self.states.pop(wanted.base) if wanted.last_use else self.states[wanted.base]
         total = self._scaled(base, wanted.a, wanted.last_use)
-        if y is not None and wanted.of_y:
+        if y is not None and wanted.of_y is not None:
             total = self._add(total, y, wanted.of_y)
         for place, weight in wanted.terms:
             total = self._add(total, self.outputs[place], weight)
@@ -188,8 +191,22 @@ def calls_of(model: Model, plan: Plan, x: Tensor) -> list[Call]:
 
 
 def shares_of(model: Model, plan: Plan) -> list[tuple[float, float]]:
-    """P and q of ``output = p x0 + q eps`` at every call."""
-    return [
-        model._shares(row.t, Levels(*levels))
-        for row, levels in zip(plan.rows, plan.levels, strict=True)
-    ]
+    """P and q of ``output = p x0 + q eps`` in every row; a given first output is data."""
+    given = int(plan.first_is_given)
+    rest = zip(plan.rows[given:], plan.levels[given:], strict=True)
+    return [(1.0, 0.0)] * given + [model._shares(row.t, Levels(*levels)) for row, levels in rest]
+
+
+def first_output_of(plan: Plan, x: Tensor, dtype: Any) -> Tensor | None:
+    """What stands in for the network's output in the first row; None: that row calls it."""
+    if not plan.first_is_given:
+        return None
+    given = 0.0 if isinstance(plan.first_output, str) else plan.first_output.tolist()
+    mean = torch.tensor(given, dtype=dtype, device=x.device)
+    try:
+        return mean.expand(x.shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"first_output must broadcast to the shape {tuple(x.shape[1:])} of a sample, got "
+            f"{tuple(mean.shape)}."
+        ) from error

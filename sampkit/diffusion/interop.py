@@ -226,7 +226,8 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
         Raises
         ------
         ValueError
-            None of the three given or more than one, or a grid that the solver cannot run on.
+            None of the three given or more than one, a grid that the solver cannot run on, or a
+            solver schedule whose first output is given.
         """
         given = {"num_inference_steps": num_inference_steps, "timesteps": timesteps}
         given["sigmas"] = sigmas
@@ -241,6 +242,11 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
             end = -1.0 if self.config.final == "zero" else self.schedule.t_min
             grid = grid_of(self.schedule, timesteps, sigmas, end)
         plan = settled(self.solver, len(grid) - 1).plan(self.schedule, grid)
+        if plan.first_is_given:
+            raise ValueError(
+                "first_output must be 'network' here: a pipeline calls its network at every "
+                "entry of timesteps."
+            )
         self._forget()
         self._plan, self.num_inference_steps = plan, len(grid) - 1
         times = plan.times

@@ -165,12 +165,15 @@ class Plan:
         The nodes, strictly falling (or rising: inversion); the last one is where the sample ends.
     rows : sequence of Row
         In the order of the calls.
+    first_output : {"network", "zero"} or array-like, default="network"
+        Data prediction of the first row: the network's, or without a call zero or a given mean, of
+        the shape of a sample or one that broadcasts to it.
 
     Raises
     ------
     ValueError
         A bad grid, no rows, a first call away from the grid's start, an anchor or a weight of
-        something that is not there yet, a mix that does not sum to 1.
+        something that is not there yet, a mix that does not sum to 1, an unknown first output.
 
     Examples
     --------
@@ -184,8 +187,10 @@ class Plan:
     schedule: NoiseSchedule
     grid: npt.NDArray[np.float64]
     rows: tuple[Row, ...]
+    first_output: Any = "network"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "first_output", given_output(self.first_output))
         grid = check_grid(self.schedule, self.grid, may_rise=True)
         grid.setflags(write=False)
         object.__setattr__(self, "grid", grid)
@@ -211,8 +216,13 @@ class Plan:
 
     @property
     def n_evals(self) -> int:
-        """Number of network calls."""
-        return len(self.rows)
+        """Number of network calls: one for each row, but for a first output that is given."""
+        return len(self.rows) - self.first_is_given
+
+    @property
+    def first_is_given(self) -> bool:
+        """Whether the first row makes no network call."""
+        return not (isinstance(self.first_output, str) and self.first_output == "network")
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
@@ -234,8 +244,9 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        same_grid = np.array_equal(self.grid, other.grid)
-        return same_grid and self.rows == other.rows and self.schedule == other.schedule
+        same = np.array_equal(self.grid, other.grid) and self.rows == other.rows
+        same = same and np.array_equal(self.first_output, other.first_output)
+        return same and self.schedule == other.schedule
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -251,11 +262,15 @@ class Plan:
         ValueError
             The schedule is made of functions.
         """
-        return {
+        state = {
             "schedule": self.schedule.to_dict(),
             "grid": self.grid.tolist(),
             "rows": [_stated(row) for row in self.rows],
         }
+        if self.first_is_given:
+            first = self.first_output
+            state["first_output"] = first if isinstance(first, str) else first.tolist()
+        return state
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Plan:
@@ -275,7 +290,25 @@ class Plan:
         if missing:
             raise ValueError(f"a stored plan must have schedule, grid and rows; {missing} missing.")
         rows = tuple(Row.from_dict(row) for row in state["rows"])
-        return cls(schedule_from_dict(state["schedule"]), np.array(state["grid"]), rows)
+        schedule, grid = schedule_from_dict(state["schedule"]), np.array(state["grid"])
+        return cls(schedule, grid, rows, state.get("first_output", "network"))
+
+
+def given_output(value: Any) -> str | npt.NDArray[np.float64]:
+    """A first output in its form: a word, or float64 numbers that nobody can change."""
+    if isinstance(value, str):
+        if value not in ("network", "zero"):
+            raise ValueError(f"first_output must be 'network', 'zero' or a mean, got {value!r}.")
+        return value
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    try:
+        mean = np.array(plain, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"first_output must be numbers, got {str(value)[:60]!r}.") from error
+    if mean.size == 0 or not np.isfinite(mean).all():
+        raise ValueError(f"first_output must hold finite numbers, got shape {mean.shape}.")
+    mean.setflags(write=False)
+    return mean
 
 
 def _stated(row: Row) -> dict[str, Any]:

@@ -250,6 +250,24 @@ def test_a_schedule_of_steps_brings_its_grid():
     assert_allclose(found.ratios, other.ratios, atol=1e-6)
 
 
+def test_a_first_output_that_is_given_is_no_call():
+    grid = time_grid(VP, 6)
+    choices = {
+        "orders": [1, 2, 2, 2, 2, 1],
+        "predictions": ["x0"] * 6,
+        "first_derivative_points": [1] * 6,
+        "relaxations": [0.0] * 6,
+        "correctors": [True] * 6,
+    }
+    schedule = SolverSchedule(grid, **choices, first_output=[0.1, 0.2])
+    counting, targets = Counting(), teacher(grid)
+    found = search_compensation(counting, schedule, grid, start(), target=targets, accept="always")
+    assert found.n_model_calls == counting.n
+    assert (found.ratios != 1).any()
+    end = sample(MODEL, start(), DynamicCompensation(schedule, found.ratios), grid)
+    assert_allclose(float((end - targets[-1]).square().mean()), found.losses[-1], rtol=1e-9)
+
+
 # --- calls ----------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
     d.gaussian_law(plan, 0.0, 1.0)
 ratios = d.CompensationRegressor.from_coefficients([0.0] * 8 + [1.0] + [0.0] * 27).predict(8, 3.0)
 assert d.DynamicCompensation(d.UniPC(2), ratios).plan(schedule, grid).n_evals == 8
+import sampkit.diffusion.search._evolution
+assert d.SolverSchedule.from_solver(d.DDIM(), schedule, grid).plan(schedule).n_evals == 8
 d.energy_distance([[0.0], [1.0]], [[0.0], [2.0]])
 """
 BLOCK = """
@@ -54,6 +56,7 @@ def test_plans_do_without_it():
             (
                 "from sampkit.diffusion import sample",
                 "import sampkit.diffusion.models",
+                "from sampkit.diffusion import search_solver_schedule",
                 "import sampkit.diffusion as d; d.DiffusionModel",
                 "from sampkit.diffusion import TimeShift",
                 "from sampkit.diffusion import adaptive_sample",

@@ -50,7 +50,9 @@ def test_check_gives_the_figure(claim):
     try:
         value, (low, high) = claim.run_check()
     except ImportError as error:
-        pytest.skip(str(error))  # an optional package
+        if "pip install sampkit[" not in str(error):
+            raise
+        pytest.skip(str(error))  # an extra that this environment does without
     assert low <= value <= high
 
 

@@ -13,10 +13,10 @@ def base_plan(solver: Any, schedule: NoiseSchedule, grid: Any, name: str) -> Pla
     """The plan of the wrapped solver, which has to call once a step."""
     refuse_rising(grid, name)
     plan: Plan = solver.plan(schedule, grid)
-    if plan.n_evals != len(plan.grid) - 1 or any(row.anchor is not None for row in plan.rows):
+    if len(plan.rows) != len(plan.grid) - 1 or any(row.anchor is not None for row in plan.rows):
         raise ValueError(
             f"solver of {name} must call once a step (multistep), got {solver!r}, which makes "
-            f"{plan.n_evals} calls on {len(plan.grid) - 1} steps."
+            f"{len(plan.rows)} calls on {len(plan.grid) - 1} steps."
         )
     return plan
 

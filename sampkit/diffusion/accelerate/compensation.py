@@ -124,9 +124,9 @@ class DynamicCompensation(Solver):
             A bad grid, a solver of several calls a step, or as many ratios as there are no calls.
         """
         plan = base_plan(self.solver, schedule, grid, "DynamicCompensation")
-        if len(self.ratios) != plan.n_evals:
+        if len(self.ratios) != len(plan.rows):
             raise ValueError(
-                f"ratios must hold one number for each of the {plan.n_evals} calls, got "
+                f"ratios must hold one number for each of the {len(plan.rows)} calls, got "
                 f"{len(self.ratios)}."
             )
         return compensated(plan, self.ratios, self.order)

@@ -157,7 +157,7 @@ class DualFast(Solver):
         plan = base_plan(self.solver, schedule, grid, "DualFast")
         rows = []
         for i, row in enumerate(plan.rows):
-            strength = self._strength(i, plan.n_evals)
+            strength = self._strength(i, len(plan.rows))
             if strength == 0:
                 rows.append(row)
             elif self.where == "all":

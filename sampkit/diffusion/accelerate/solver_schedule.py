@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit.diffusion.coefficients import exact_weights, exp_moments
-from sampkit.diffusion.plan import Plan, Row
+from sampkit.diffusion.plan import Plan, Row, given_output
 from sampkit.diffusion.schedules import NoiseSchedule
 from sampkit.diffusion.solvers import DDIM, DPMSolver, UniPC
 from sampkit.diffusion.solvers._solver import Nodes, Solver
@@ -42,6 +42,9 @@ class SolverSchedule(Solver):
         log-SNR; without effect at order 1.
     correctors : sequence of bool
         Whether the next call's output corrects the step; without effect at the last step.
+    first_output : {"network", "zero"} or array-like, default="network"
+        Data prediction of the first step. "zero" (where hardly any data is left, the mean of data
+        around 0) or the data's mean, of the shape of a sample, saves the call at the grid's start.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class SolverSchedule(Solver):
     first_derivative_points: tuple[int, ...]
     relaxations: tuple[float, ...]
     correctors: tuple[bool, ...]
+    first_output: Any = "network"
 
     def __post_init__(self) -> None:
         n = len(self.grid) - 1
@@ -98,6 +102,24 @@ class SolverSchedule(Solver):
             raise ValueError(f"predictions must be 'x0' or 'eps', got {sorted(unknown)}.")
         if not np.isfinite(self.relaxations).all():
             raise ValueError("relaxations must be finite.")
+        first = given_output(self.first_output)  # as tuples: schedules are compared and stored
+        first = first if isinstance(first, str) else _nested(first.tolist())
+        object.__setattr__(self, "first_output", first)
+
+    def n_evals(self, n_steps: int) -> int:
+        """Number of network calls on a grid of `n_steps` steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            Steps of the grid, >= 1.
+
+        Returns
+        -------
+        int
+            One less with a first output that is given.
+        """
+        return n_steps - (self.first_output != "network")
 
     def plan(self, schedule: NoiseSchedule, grid: npt.ArrayLike | None = None) -> Plan:
         """Work out all rows.
@@ -120,7 +142,7 @@ class SolverSchedule(Solver):
         """
         if grid is not None and not np.array_equal(np.asarray(grid), np.array(self.grid)):
             raise ValueError("grid must be None or the solver schedule's own, got another one.")
-        return super().plan(schedule, self.grid)
+        return replace(super().plan(schedule, self.grid), first_output=self.first_output)
 
     def _rows(self, nodes: Nodes) -> list[Row]:
         rows: list[Row] = []
@@ -234,6 +256,10 @@ class SolverSchedule(Solver):
         if not _same_rows(mine, plan):
             raise ValueError(f"a SolverSchedule cannot hold the rows of {solver!r}.")
         return found
+
+
+def _nested(values: Any) -> Any:
+    return tuple(_nested(each) for each in values) if isinstance(values, list) else values
 
 
 def _relaxation(solver: Any, nodes: Nodes, n: int, p: int) -> float:

@@ -95,7 +95,8 @@ class UniPC(Solver):
     def _predictor(self, nodes: Nodes) -> list[Row]:
         if self.solver is not None:
             rows = self.solver._rows(nodes)
-            if len(rows) != nodes.n_steps or any(row.anchor is not None for row in rows):
+            calls = {len(rows), self.solver.n_evals(nodes.n_steps)}
+            if calls != {nodes.n_steps} or any(row.anchor is not None for row in rows):
                 raise ValueError(f"solver must take one call a step, got {self.solver!r}.")
             return rows
         rows = []

@@ -1,0 +1,1 @@
+"""Searches for one network: the evolution needs NumPy alone, the scoring PyTorch."""
