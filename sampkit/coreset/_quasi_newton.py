@@ -27,8 +27,6 @@ __all__ = ["quasi_newton"]
 Vector = npt.NDArray[np.float64]
 FLOOR = 1e-9  # of the typical residual: where |r|^(p-2), p < 2, is cut
 DECREASE = 1e-12  # of the objective by a step, relative: no more to gain
-ANGULAR = 1.1  # p below which the loss is all but |r|, and its last digits out of reach:
-DECREASE_ANGULAR = 1e-10
 STALLED = 1e-9  # from which on a Hessian for p < 2 holds as far as there is to go
 EXPECTED = 1e-13  # the same, of the next step
 PLAIN = 3.0  # p up to which slopes moved by least squares may do
@@ -164,8 +162,6 @@ class _Descent:
         """Whether there is no more to gain; p < 2: by the word of a Hessian of late."""
         if self.expected() <= EXPECTED:
             return True
-        if self.p < ANGULAR:
-            return self.decrease <= DECREASE_ANGULAR
         late = self.p >= 2 or (self.exact and self.since <= BETWEEN)
         return late and self.decrease <= DECREASE
 

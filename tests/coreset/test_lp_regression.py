@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sampkit.coreset import LpRegressor, _screening, lp_regression
 from sampkit.coreset._interior_point import interior_point
 from sampkit.coreset._powers import powered
+from sampkit.coreset._quasi_newton import quasi_newton
 from sampkit.coreset._screening import screened
 
 POWERS = [1.0, 1.1, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0]
@@ -100,7 +101,7 @@ def test_gradient_vanishes(p, diabetes):
 @given(
     st.integers(3, 40),
     st.integers(1, 4),
-    st.sampled_from(POWERS),
+    st.sampled_from([*POWERS, 1.3, 12.0, 15.0]),
     st.integers(0, 2**20),
     st.booleans(),
 )
@@ -136,6 +137,21 @@ def test_gap_of_the_quasi_newton_method(p):
     assert fit.objective - fit.dual_bound <= 1e-8 * fit.objective
     if p >= 1.1:
         assert fit.n_iter < 100
+
+
+@pytest.mark.parametrize("p", [1.1, 1.3, 3.0, 8.0])
+def test_newton_takes_over_where_updates_are_slow(p, monkeypatch):
+    X, y = heavy_tailed(200, 6, 8)
+    whole = lp_regression(X, y, p)
+    monkeypatch.setattr(
+        "sampkit.coreset._lp_regression.quasi_newton",
+        lambda A, b, c, p, tol, max_iter: quasi_newton(A, b, c, p, tol, 2),
+    )
+    taken_over = lp_regression(X, y, p)
+    assert taken_over.n_iter > 2
+    assert taken_over.objective - taken_over.dual_bound <= 1e-8 * taken_over.objective
+    assert taken_over.objective == pytest.approx(whole.objective, rel=2e-8)
+    np.testing.assert_allclose(taken_over.x, whole.x, atol=1e-3 if p < 1.2 else 1e-5)
 
 
 def many_rows(kind):
