@@ -65,9 +65,8 @@ class CompensationRegressor(RegressorMixin, BaseEstimator):
     and gives its ratios at all steps, not one number for each row of an X; `score` takes rows as
     `fit` does, so that searches over `degrees` and `alpha` work.
 
-    A polynomial can be wrong between the configurations it has seen: where guidance is strong its
-    ratios have been measured to be worse than none. `validate` says how well it does on those left
-    out.
+    A polynomial can be wrong between the configurations it has seen, above all where guidance is
+    strong and ratios change fast. `validate` says how well it does on those left out.
 
     References
     ----------
