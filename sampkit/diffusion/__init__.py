@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sampkit.diffusion._compare import compare
     from sampkit.diffusion._compare_display import SolverComparisonDisplay
+    from sampkit.diffusion._compensation_search import CompensationResult, search_compensation
+    from sampkit.diffusion._dualfast_tuning import tune_dualfast
     from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._law import (
         GaussianLaw,
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
     )
     from sampkit.diffusion._many import ManySamples, sample_many
     from sampkit.diffusion._teacher import teacher_trajectory
-    from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
+    from sampkit.diffusion.accelerate import (
+        CompensationRegressor,
+        DualFast,
+        DynamicCompensation,
+        SolverSchedule,
+    )
     from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
@@ -77,9 +84,16 @@ _HOME = {
     "sampkit.diffusion._compare": ("compare",),
     "sampkit.diffusion._compare_display": ("SolverComparisonDisplay",),
     "sampkit.diffusion._many": ("ManySamples", "sample_many"),
+    "sampkit.diffusion._compensation_search": ("CompensationResult", "search_compensation"),
+    "sampkit.diffusion._dualfast_tuning": ("tune_dualfast",),
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
-    "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
+    "sampkit.diffusion.accelerate": (
+        "CompensationRegressor",
+        "DualFast",
+        "DynamicCompensation",
+        "SolverSchedule",
+    ),
     "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
@@ -148,6 +162,8 @@ __all__ = [
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
     "Clip",
+    "CompensationRegressor",
+    "CompensationResult",
     "DPMSolver",
     "DiffusionModel",
     "DigitsDenoiser",
@@ -189,12 +205,14 @@ __all__ = [
     "mmd2",
     "sample",
     "sample_many",
+    "search_compensation",
     "search_solver_schedule",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",
     "time_grid",
     "trajectory_mse",
+    "tune_dualfast",
     "wasserstein_1d",
 ]
 
