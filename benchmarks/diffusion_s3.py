@@ -202,8 +202,7 @@ TABLES = {
         lambda: quality(NETWORKS[:1], ()),
     ),
     "frechet": (
-        "Frechet distance to the data as objective, network 0, random state 0, "
-        f"{FRESH} fresh noises",
+        f"Frechet distance to the data as objective, network 0, {FRESH} fresh noises",
         frechet,
     ),
     "times": ("CPU time of a candidate of 5 steps", times),
