@@ -52,13 +52,16 @@ def report(title: str, head: Sequence[str], rows: Iterator[Sequence[Any]]) -> st
     return "\n".join([*lines, ""])
 
 
-def draws(scores: Any, m: int, white: Any | None, seeds: int = DRAWS) -> Iterator[Any]:
-    """Samples of m rows: Poisson, or along the k-d order of whitened rows."""
+def draws(
+    scores: Any, m: int, white: Any | None, seeds: int = DRAWS, side: Any = True
+) -> Iterator[Any]:
+    """Samples of m rows: Poisson, or along the k-d order of whitened rows turned to one side."""
     q = inclusion_probabilities(scores, m)
     order = None
     if white is not None:  # as the samplers do: rows that are certain do not play
         open_rows = np.flatnonzero(q < 1)
-        along = open_rows[spatial_order(white[open_rows], q[open_rows])]
+        sides = side if side is True else side[open_rows]
+        along = open_rows[spatial_order(white[open_rows], q[open_rows], fold_signs=sides)]
         order = np.concatenate([along, np.flatnonzero(q == 1)])
     scheme = "poisson" if white is None else "pivotal"
     for seed in range(seeds):
@@ -74,6 +77,7 @@ def regression_rows(
     """Median excess of ``‖r‖_p`` over the optimum."""
     score = np.column_stack([np.ones(len(y)), X, y])
     white = RowSpaceFactor().partial_fit(score).whiten(score)
+    side = y - LpRegressor(2).fit(X, y).predict(X)
     for p in powers:
         least = LpRegressor(p).fit(X, y).objective_
         w = lewis_weights(score, p, tol=1e-2)
@@ -87,7 +91,7 @@ def regression_rows(
             found = []
             for scores, points in ways.values():
                 excess = []
-                for index, weight in draws(scores, m, points):
+                for index, weight in draws(scores, m, points, side=side):
                     fit = LpRegressor(p).fit(X[index], y[index], sample_weight=weight)
                     loss = (np.abs(y - fit.predict(X)) ** p).sum()
                     excess.append((loss / least) ** (1 / p) - 1)

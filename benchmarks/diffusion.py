@@ -210,22 +210,27 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def main(argv: list[str]) -> None:
-    """Measure, print and keep."""
+def keep(name: str, words: str, found: dict[str, list[dict[str, Any]]]) -> None:
+    """Print tables and keep them in ``results/``, with what they depend on."""
     import json
 
     from benchmarks.__main__ import RESULTS, environment
 
-    around: dict[str, Any] = {**environment(), "peer": PEER}
+    around: dict[str, Any] = environment()
     if torch is not None:
-        torch.set_num_threads(1)
         around |= {"torch": torch.__version__, "torch threads": torch.get_num_threads()}
-    found = tables()
     head = ", ".join(f"{key} {value}" for key, value in around.items())
-    text = ["# diffusion\n", f"Minima of alternating rounds in one process; {head}.\n"]
+    text = [f"# {name}\n", f"{words}; {head}.\n"]
     for title, rows in found.items():
         text.append(f"## {title}\n\n{as_markdown(rows)}\n")
         print(text[-1], flush=True)
-    (RESULTS / "diffusion.md").write_text("\n".join(text))
+    (RESULTS / f"{name}.md").write_text("\n".join(text))
     kept = {"environment": around, "tables": found}
-    (RESULTS / "diffusion.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def main(argv: list[str]) -> None:
+    """Measure, print and keep."""
+    if torch is not None:
+        torch.set_num_threads(1)
+    keep("diffusion", f"Minima of alternating rounds in one process; peer {PEER}", tables())

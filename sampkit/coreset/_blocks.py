@@ -56,6 +56,7 @@ class Rows(ABC):
     d: int
     dtype: np.dtype[Any]  # of the scores: float32 for float32 rows, else float64
     kept_basis: Basis | None = None  # of all rows, once `basis_of` has found it
+    n_targets: int = 0  # columns, the last ones, that are targets of a model of the others
 
     @abstractmethod
     def blocks(self, step: int, dtype: Any = None) -> Iterator[tuple[slice, Floats]]:

@@ -25,7 +25,15 @@ NEAR = 1e-2  # decrease from which on the dual bound is worth computing
 LONGEST = 1.8  # step for p < 2, where 1 / (p - 1) may overshoot
 
 
-def damped_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_iter: int) -> Solution:
+def damped_newton(
+    A: Vector,
+    b: Vector,
+    c: Vector,
+    p: float,
+    tol: float,
+    max_iter: int,
+    start: Vector | None = None,
+) -> Solution:
     """Minimise ``sum c |b - A x|^p``.
 
     Parameters
@@ -40,6 +48,8 @@ def damped_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_ite
         Gap, relative to the objective, at which to stop.
     max_iter : int
         Most iterations.
+    start : ndarray of shape (d,) or None, default=None
+        Where to begin; None: at least squares.
 
     Notes
     -----
@@ -49,6 +59,8 @@ def damped_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_ite
     x, residual = least_squares(A, b, c)
     if float(c @ np.abs(residual)) <= EXACT * float(c @ np.abs(b)):
         return Solution(x, float(c @ np.abs(residual) ** p), 0.0, 0, True)
+    if start is not None:
+        x, residual = start, b - A @ start
     unit = float(
         np.abs(residual).max()
     )  # powers of residuals of size 1 neither over- nor underflow

@@ -35,7 +35,8 @@ class RowSpaceFactor:
     R_ : ndarray of shape (d, d)
         Upper triangular with a non-negative diagonal; ``R_.T @ R_`` is the Gram matrix.
     rank_ : int
-        Singular values of R_ (columns scaled to unit length) above max(n, d) rounding units.
+        Singular values of R_ (columns scaled to unit length) above max(n, d) rounding units of
+        float64; in float32 above ``2 √(n / d)`` (at least 4) of its own, which updates leave.
     n_samples_seen_ : int
         Rows so far.
     n_features_in_ : int
@@ -203,9 +204,12 @@ class RowSpaceFactor:
         R = self.R_.astype(np.float64)
         if ridge > 0:
             R = triangular_of(np.concatenate([R, np.sqrt(ridge) * np.eye(len(R))]))
-        eps = float(np.finfo(self.dtype).eps)
-        rtol = max(self.n_samples_seen_, len(R)) * float(np.finfo(np.float64).eps)
-        return basis_of_triangular(R, max(rtol, eps if self.dtype == np.float32 else 0.0))
+        n, d = self.n_samples_seen_, len(R)
+        rtol = max(n, d) * float(np.finfo(np.float64).eps)
+        if self.dtype == np.float32:  # each of n / 4 d updates has rounded once more
+            rounding = max(4.0, 2 * float(np.sqrt(n / d))) * float(np.finfo(np.float32).eps)
+            rtol = max(rtol, rounding)
+        return basis_of_triangular(R, rtol)
 
 
 def basis_of_triangular(R: Floats, rtol: float) -> Basis:

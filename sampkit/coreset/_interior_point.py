@@ -12,7 +12,12 @@ from sampkit._chunks import chunks
 
 __all__ = [
     "EXACT",
+    "Path",
     "Solution",
+    "box",
+    "central_path",
+    "certified",
+    "check_loss",
     "interior_point",
     "least_squares",
     "solve_definite",
@@ -23,6 +28,8 @@ Vector = npt.NDArray[np.float64]
 BLOCK = 4096  # rows of the scaled copy that the normal matrix is made from
 TO_BOUNDARY = 0.9995  # share of the way to the boundary that a step goes
 JITTER = (1e-15, 1e-13, 1e-10)  # of the mean eigenvalue; more only when the factorisation fails
+SMALL_RESIDUAL = 1e-6  # share of y below which the fit may be exact, but for rounding
+ROOM = 1e-6  # product of the distances to both sides of the box, in squares of its width
 EXACT = 32 * float(np.finfo(np.float64).eps)  # what an exact fit leaves of y is rounding
 
 
@@ -38,11 +45,12 @@ class Solution(NamedTuple):
 
 def least_squares(A: Vector, b: Vector, c: Vector) -> tuple[Vector, Vector]:
     """Weighted least squares and its residual, where ``Aᵀ diag(c) A = I`` but for rounding."""
-    x = np.zeros(A.shape[1])
-    residual = b
-    for _ in range(3):  # the first step solves, the others remove what rounding has left
-        x = x + A.T @ (c * residual)
-        residual = b - A @ x
+    x = A.T @ (c * b)
+    residual = b - A @ x
+    if float(c @ np.abs(residual)) <= SMALL_RESIDUAL * float(c @ np.abs(b)):
+        for _ in range(2):  # remove what rounding has left
+            x = x + A.T @ (c * residual)
+            residual = b - A @ x
     return x, residual
 
 
@@ -93,13 +101,41 @@ def interior_point(
     factorisation an iteration, used twice.  The centring target of a row is in proportion to its
     weight, so that a weight k and k copies of a row take the same path.
     """
-    high, low = (c, c) if quantile is None else (quantile * c, (1 - quantile) * c)
+    high, low = box(c, quantile)
     x, residual = least_squares(A, b, c)
-    size = float(c @ np.abs(residual))
     floor = EXACT * float(c @ np.abs(b))
-    if size <= floor:
-        return Solution(x, _check_loss(residual, high, low), 0.0, 0, True)
-    state = _State(A, b, c / (2 * c.sum()), x, residual, size / (2 * c.sum()), high, low)
+    if float(c @ np.abs(residual)) <= floor:
+        return Solution(x, check_loss(residual, high, low), 0.0, 0, True)
+    found = central_path(A, b, c, quantile, x, tol, max_iter, floor)
+    objective = check_loss(b - A @ found.x, high, low)
+    bound = certified(A, b, c, found.z, high, low, objective * (1 - tol))
+    return Solution(found.x, objective, bound, found.n_iter, found.converged)
+
+
+class Path(NamedTuple):
+    """Where the interior point method has come to: the primal and the dual solution."""
+
+    x: Vector
+    z: Vector
+    n_iter: int
+    converged: bool
+
+
+def central_path(
+    A: Vector,
+    b: Vector,
+    c: Vector,
+    quantile: float | None,
+    x: Vector,
+    tol: float,
+    max_iter: int,
+    floor: float,
+) -> Path:
+    """Follow the path from x, for columns of any kind, to a gap of `tol` or `floor`."""
+    high, low = box(c, quantile)
+    residual = b - A @ x
+    shift = float(c @ np.abs(residual)) / (2 * c.sum())
+    state = _State(A, b, c / (2 * c.sum()), x, residual, shift, high, low)
     converged = False
     n_iter = 0
     while not converged and n_iter < max_iter:
@@ -108,28 +144,45 @@ def interior_point(
         if not moved:
             break
         n_iter += 1
-        primal = _check_loss(state.u - state.v, high, low)
+        primal = check_loss(state.u - state.v, high, low)
         converged = primal - float(b @ state.z) <= tol * primal + floor
-    residual = b - A @ state.x
-    return Solution(
-        state.x,
-        _check_loss(residual, high, low),
-        _certified(A, b, c, state.z, high, low),
-        n_iter,
-        converged,
-    )
+    return Path(state.x, state.z, n_iter, converged)
 
 
-def _check_loss(residual: Vector, high: Vector, low: Vector) -> float:
+def box(c: Vector, quantile: float | None) -> tuple[Vector, Vector]:
+    """Slopes of the loss of positive and of negative residuals."""
+    return (c, c) if quantile is None else (quantile * c, (1 - quantile) * c)
+
+
+def check_loss(residual: Vector, high: Vector, low: Vector) -> float:
+    """Sum of the losses."""
     return float(high @ np.maximum(residual, 0) + low @ np.maximum(-residual, 0))
 
 
-def _certified(A: Vector, b: Vector, c: Vector, z: Vector, high: Vector, low: Vector) -> float:
-    """A bound below the minimum: z projected onto ``Aᵀz = 0``, then shrunk into the box."""
-    exact = z - c * (A @ (A.T @ z))
-    exact -= c * (A @ (A.T @ exact))
-    shrink = max(1.0, float((exact / high).max()), float((-exact / low).max()))
-    return max(float(b @ exact) / shrink, 0.0)
+def certified(
+    A: Vector, b: Vector, c: Vector, z: Vector, high: Vector, low: Vector, enough: float
+) -> float:
+    """A bound below the minimum: z projected onto ``Aᵀz = 0``, then shrunk into the box.
+
+    What z lacks is taken from the entries with room to both sides, so that little is left to
+    shrink; ``Aᵀ diag(c) A = I`` lets all of them take the rest.
+    """
+    exact = z.copy()
+    room = (high - z) * (low + z) / c
+    inside = np.flatnonzero(room > ROOM * c)
+    if len(inside):
+        rows, weight = A[inside], room[inside]
+        factor = solve_definite(weighted_gram(rows, weight))
+        exact[inside] -= weight * (rows @ lapack.dpotrs(factor, A.T @ z, lower=0)[0])
+    best = 0.0
+    for start in (exact, z):
+        moved = start - c * (A @ (A.T @ start))
+        moved -= c * (A @ (A.T @ moved))
+        shrink = max(1.0, float((moved / high).max()), float((-moved / low).max()))
+        best = max(best, float(b @ moved) / shrink)
+        if best >= enough:
+            break
+    return best
 
 
 class _State:

@@ -128,7 +128,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = solution.n_iter
         self.objective_ = solution.objective
         missing = solution.objective - solution.dual_bound
-        exact = solution.n_iter == 0  # nothing to improve: what is left is rounding
+        exact = solution.n_iter == 0 and solution.dual_bound == 0  # but for rounding
         self.duality_gap_ = 0.0 if exact or missing <= 0 else missing / solution.objective
         return self
 

@@ -214,7 +214,9 @@ class RowSampler(BaseSampler):
         order = None
         if self.order is not None and not isinstance(self.order, str):
             order = checked_order(self.order, table.n_rows)
-        return Problem(self._score_rows(table.container, weight, extra), codes, order)
+        rows = self._score_rows(table.container, weight, extra)
+        rows.n_targets = 0 if extra is None else extra.shape[1]
+        return Problem(rows, codes, order)
 
     def _size(self, n: int) -> int:
         if isinstance(self.n_samples, Integral):

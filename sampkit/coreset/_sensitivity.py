@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sampkit._chunks import chunks
 from sampkit._random_state import check_generator
-from sampkit.coreset._batch_interior_point import interior_point_bounds
-from sampkit.coreset._batch_newton import newton_bounds
 from sampkit.coreset._blocks import DenseRows, Rows
+from sampkit.coreset._denominator import Denominator
 from sampkit.coreset._draw import sample_rows
 from sampkit.coreset._inclusion import inclusion_probabilities
 from sampkit.coreset._input import (
@@ -27,15 +23,13 @@ from sampkit.coreset._input import (
 )
 from sampkit.coreset._leverage import like_input, row_scores, wide_triangular
 from sampkit.coreset._lewis import lewis_of_rows
-from sampkit.coreset._products import RowProducts
 from sampkit.coreset._spatial_order import spatial_order
-from sampkit.coreset._whiten import basis_of, row_space_basis
+from sampkit.coreset._whiten import basis_of
 
 Vector = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 METHODS = ("auto", "exact", "compressed", "lewis")
 EXACT_UP_TO = 5e10  # n |rows| d² multiplications for which "auto" is exact: about ten seconds
-BATCH_BYTES = 4 * 1024 * 1024  # of the residuals of a batch
 ROWS_PER_COLUMN = 40  # of the coreset of "compressed"
 
 
@@ -52,6 +46,7 @@ def lp_sensitivities(
     coreset_size: int | None = None,
     max_iter: int = 100,
     random_state: Any = None,
+    callback: Callable[[int, int], Any] | None = None,
 ) -> Any:
     """The largest share that a row can have of ``‖Xx‖_p^p``, over all x.
 
@@ -84,11 +79,15 @@ def lp_sensitivities(
         Iterations at most.
     random_state : int, SeedSequence, Generator, RandomState or None, default=None
         Source of randomness of "compressed" and "lewis".
+    callback : callable or None, default=None
+        ``callback(done, total)`` after every batch of rows that "exact" or "compressed" has
+        solved; True stops.
 
     Returns
     -------
     sensitivities : ndarray of shape (m,)
-        Geometric mean of the bounds; float32 for float32 X, else float64.
+        Geometric mean of the bounds; float32 for float32 X, else float64. NaN (bounds 0 and 1) for
+        rows that the callback or Ctrl-C has come before.
     lower, upper : ndarray of shape (m,)
         Instead, with `return_bounds`; ``upper / lower - 1 <= tol``.
 
@@ -102,7 +101,8 @@ def lp_sensitivities(
     -----
     ConvergenceWarning
         Some rows missed `tol` in `max_iter` iterations (p = 1 with degenerate solutions: the gap
-        has a floor of about 1e-6); their best bounds are returned.
+        has a floor of about 1e-6); their best bounds are returned. Or the callback or Ctrl-C has
+        stopped the work: what is done is returned.
 
     Notes
     -----
@@ -136,11 +136,21 @@ def lp_sensitivities(
     method = "exact" if return_bounds else _resolved(method, source, len(wanted), p)
     bounds = sensitivities_of_rows(
         source, p, wanted, method=method, tol=tol, max_iter=max_iter, coreset_size=size,
-        rng=check_generator(random_state),
+        rng=check_generator(random_state), watch=callback or _go_on,
     )  # fmt: skip
     if return_bounds:
         return tuple(like_input(bound, source) for bound in bounds)
-    return like_input(np.sqrt(bounds[0] * bounds[1]), source)
+    return like_input(_middle(*bounds), source)
+
+
+def _go_on(done: int, total: int) -> bool:
+    """Nobody listens; Ctrl-C still leaves what is done."""
+    return False
+
+
+def _middle(low: Vector, high: Vector) -> Vector:
+    """Geometric mean of the bounds; NaN where they say nothing."""
+    return np.where((low == 0) & (high == 1), np.nan, np.sqrt(low * high))
 
 
 def _wanted(rows: Any, n: int) -> Index:
@@ -170,6 +180,7 @@ def sensitivities_of_rows(
     max_iter: int,
     coreset_size: int,
     rng: np.random.Generator,
+    watch: Callable[[int, int], Any] | None = None,
 ) -> tuple[Vector, Vector]:
     """Lower and upper bounds (equal for the approximate methods) of the wanted rows."""
     if p == 2.0:
@@ -178,11 +189,11 @@ def sensitivities_of_rows(
     if rows.n < rows.d:
         rows = DenseRows(np.ascontiguousarray(wide_triangular(rows).T))
     if method == "exact":
-        return Denominator(_dense_of(rows), p).bounds(rows, wanted, tol, max_iter)
+        return Denominator(_dense_of(rows), p).bounds(rows, wanted, tol, max_iter, watch)
     if method == "lewis":
         values = _from_lewis(rows, p, tol, max_iter, rng)[wanted]
         return values, values
-    return _compressed(rows, p, wanted, tol, max_iter, coreset_size, rng)
+    return _compressed(rows, p, wanted, tol, max_iter, coreset_size, rng, watch)
 
 
 def row_sensitivities(
@@ -219,7 +230,7 @@ def _dense_of(rows: Rows) -> Vector:
 
 
 def _compressed(
-    rows: Rows, p: float, wanted: Index, tol: float, max_iter: int, size: int, rng: Any
+    rows: Rows, p: float, wanted: Index, tol: float, max_iter: int, size: int, rng: Any, watch: Any
 ) -> tuple[Vector, Vector]:
     """Sensitivities against a Lewis coreset, drawn along a k-d order of whitened rows."""
     weights = lewis_of_rows(rows, p, tol=1e-2).weights
@@ -232,8 +243,8 @@ def _compressed(
     drawn, factor = sample_rows(q[candidates], order=order, random_state=rng)
     chosen = candidates[drawn]
     coreset = _taken(rows, chosen) * factor[:, None] ** (1.0 / p)
-    low, high = Denominator(coreset, p).bounds(rows, wanted, tol, max_iter)
-    values = np.minimum(np.sqrt(low * high), 1.0)
+    low, high = Denominator(coreset, p).bounds(rows, wanted, tol, max_iter, watch)
+    values = np.minimum(_middle(low, high), 1.0)
     return values, values
 
 
@@ -262,68 +273,6 @@ def _drawn_ratios(
     distinct, back = np.unique(drawn, return_inverse=True)
     low, high = Denominator(_dense_of(rows), p).bounds(rows, distinct, tol, max_iter)
     return (np.sqrt(low * high) / weights[distinct])[back]
-
-
-class Denominator:
-    """``‖Ax‖_p^p`` in a basis in which the columns of A are orthonormal, ready for many rows."""
-
-    def __init__(self, A: Vector, p: float):
-        self.p = p
-        self.basis = row_space_basis(DenseRows(A))
-        whitened = np.ascontiguousarray(A @ self.basis.B)
-        # once more: to be orthonormal to the last digit is what certified bounds stand on
-        again = row_space_basis(DenseRows(whitened)) if self.basis.rank else self.basis
-        self.B = self.basis.B @ again.B if self.basis.rank else self.basis.B
-        whitened = whitened @ again.B if self.basis.rank else whitened
-        self.A = whitened[np.abs(whitened).max(axis=1, initial=0.0) > 0]
-        if self.basis.rank:
-            found = lewis_of_rows(DenseRows(self.A), p, tol=1e-2)
-            self.lewis = np.maximum(found.weights, np.finfo(float).tiny)
-            self.form = found.quadratic_form
-
-    @cached_property
-    def products(self) -> RowProducts:
-        return RowProducts(self.A)
-
-    def bounds(self, rows: Rows, wanted: Index, tol: float, max_iter: int) -> tuple[Vector, Vector]:
-        """Lower and upper bounds on the sensitivities of some rows of a matrix."""
-        low, high = np.zeros(len(wanted)), np.zeros(len(wanted))
-        if not self.basis.rank:
-            return low, high
-        n_missed, worst = 0, 0.0
-        step = int(np.clip(BATCH_BYTES // (8 * len(self.A)), 16, 512))
-        for at in chunks(len(wanted), step):
-            targets = rows.take(wanted[at]) @ self.B
-            length = np.linalg.norm(targets, axis=1)
-            live = np.flatnonzero(length > 0)
-            if not len(live):
-                continue
-            found = self._solved(targets[live] / length[live, None], tol, max_iter)
-            scale = self.p * np.log(length[live])
-            low[at.start + live], high[at.start + live] = (
-                np.minimum(np.exp(bound + scale), 1.0) for bound in found
-            )
-            gaps = np.exp(np.minimum(found[1] - found[0], 700.0)) - 1.0
-            n_missed += int((gaps > tol * (1 + 1e-6)).sum())
-            worst = max(worst, float(gaps.max()))
-        if n_missed:
-            warnings.warn(
-                f"{n_missed} of {len(wanted)} sensitivities for p={self.p:g} have bounds farther "
-                f"apart than tol={tol:g} after max_iter={max_iter} iterations (at most "
-                f"{worst:.1e}): raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        return low, high
-
-    def _solved(self, targets: Vector, tol: float, max_iter: int) -> tuple[Vector, Vector]:
-        direction = np.linalg.solve(self.form, targets.T).T
-        start = direction / np.einsum("ij,ij->i", targets, direction)[:, None]
-        if self.p == 1.0:
-            return interior_point_bounds(
-                self.A, self.products, targets, start, self.lewis, tol, max_iter
-            )
-        return newton_bounds(self.A, self.products, targets, start, self.p, tol, max_iter)
 
 
 def total_lp_sensitivity(

@@ -18,7 +18,11 @@ Rows = npt.NDArray[np.intp]
 
 
 def spatial_order(
-    X: Any, q: npt.ArrayLike | None = None, *, mass: float = 0.5, fold_signs: bool = True
+    X: Any,
+    q: npt.ArrayLike | None = None,
+    *,
+    mass: float = 0.5,
+    fold_signs: bool | npt.ArrayLike = True,
 ) -> Rows:
     """Order rows along the leaves of a k-d tree of their directions.
 
@@ -36,8 +40,10 @@ def spatial_order(
         are split down to single rows.
     mass : float > 0, default=0.5
         A cell of no more mass is not split further.
-    fold_signs : bool, default=True
-        Turn a row so that its entry of largest size is positive: ``|a.x|`` does not see its sign.
+    fold_signs : bool or array-like of shape (n,), default=True
+        Turn rows, as ``|a.x|`` does not see their sign: so that the entry of largest size is
+        positive, or where the number given for the row is negative. Residuals of a model make
+        neighbours of rows with like gradients.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def spatial_order(
     ------
     ValueError
         X not two-dimensional or not finite; `q` of wrong length, negative or not finite;
-        ``mass <= 0``.
+        ``mass <= 0``; `fold_signs` of wrong length or NaN.
 
     Notes
     -----
@@ -70,7 +76,7 @@ def spatial_order(
     """
     if not (isinstance(mass, (int, float, np.number)) and 0 < mass < np.inf):
         raise ValueError(f"mass must be a finite number > 0, got {mass!r}.")
-    directions = _directions(X, fold_signs)
+    directions = _directions(X, _sides(fold_signs))
     weight = _masses(q, directions.shape[0])
     return kd_order(directions, weight, float(mass))
 
@@ -98,9 +104,24 @@ def _masses(q: npt.ArrayLike | None, n: int) -> Vector:
     return weight
 
 
-def _directions(X: Any, fold_signs: bool) -> npt.NDArray[np.float32]:
+def _sides(fold_signs: bool | npt.ArrayLike) -> bool | npt.NDArray[Any]:
+    if isinstance(fold_signs, (bool, np.bool_)):
+        return bool(fold_signs)
+    side = np.asarray(fold_signs)
+    if side.ndim != 1 or side.dtype.kind not in "biuf" or np.isnan(side).any():
+        raise ValueError(
+            f"fold_signs must be True, False or one number per row, got {str(fold_signs)[:80]}."
+        )
+    return side
+
+
+def _directions(X: Any, side: bool | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Unit rows in single precision: enough to compare directions by."""
     rows = rows_of(X)
+    if not isinstance(side, bool) and len(side) != rows.n:
+        raise ValueError(
+            f"fold_signs must have one entry for each of the {rows.n} rows, got {len(side)}."
+        )
     out = np.empty((rows.n, rows.d), dtype=np.float32)
     for part, block in rows.blocks(rows_per_chunk(8 * rows.d, WORK_BYTES // 4), np.float64):
         low, high = block.min(axis=1), block.max(axis=1)
@@ -110,8 +131,8 @@ def _directions(X: Any, fold_signs: bool) -> npt.NDArray[np.float32]:
         block = block / np.where(size > 0, size, 1.0)[:, None]  # no overflow in the squares
         length = np.sqrt(np.einsum("ij,ij->i", block, block))
         scale = 1.0 / np.where(length > 0, length, 1.0)
-        if fold_signs:
-            scale[-low > high] *= -1.0
+        if side is not False:
+            scale[-low > high if side is True else side[part] < 0] *= -1.0
         np.multiply(block, scale[:, None], out=out[part], casting="same_kind")
     return out
 
@@ -196,5 +217,7 @@ def _first_half(weight: Vector, size: Rows, start: Rows, held: Vector) -> Rows:
     passed = np.cumsum(weight)
     before = np.where(start > 0, passed[start - 1], 0.0)
     middle = passed - 0.5 * weight  # a row belongs to the half that holds its middle
-    split = np.searchsorted(middle, before + 0.5 * held, side="right") - start
+    # rows that are surely kept weigh 1 each: middles often meet the half, whatever the rounding
+    half = before + 0.5 * held + 1e-12 * passed[-1]
+    split = np.searchsorted(middle, half, side="right") - start
     return np.clip(split, 1, size - 1)

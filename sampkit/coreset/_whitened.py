@@ -45,6 +45,21 @@ def row_order(rows: Rows, q: Vector, codes: Index | None) -> Index:
     ordered = []
     for index in groups:
         if len(index) > 2 and basis_of(rows).rank:
-            index = index[spatial_order(whitened_rows(rows, index), q[index])]
+            points = whitened_rows(rows, index)
+            index = index[spatial_order(points, q[index], fold_signs=_sides(rows, points))]
         ordered.append(index)
     return np.concatenate([*ordered, np.flatnonzero(~undecided)])
+
+
+def _sides(rows: Rows, points: npt.NDArray[Any]) -> bool | npt.NDArray[Any]:
+    """The side of the least squares fit on which each row lies; True where there is no one target.
+
+    ``BBᵀ`` is the inverse Gram matrix, whose column of y times a row is the residual of that.
+    Turned to one side, rows next to each other pull a fit the same way: halves are cut apart only
+    at residual 0, where nothing pulls.
+    """
+    if rows.n_targets != 1:
+        return True
+    of_target = basis_of(rows).B[-1]
+    largest = np.abs(of_target).max()
+    return True if largest == 0 else points @ (of_target / largest).astype(points.dtype)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "torch")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from ._table import format_seconds
 from ._task import Row, Task, TaskResult
 
 TITLE = "What sampling buys"
-STATUS_WORDS = {"failed": "failed", "interrupted": "interrupted", "not run": "not run"}
 # The mark: two rows of the rare class and, on the segment between them, the synthetic one.
 MARK = (
     '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><path d="M6 25 26 7"/>'
@@ -150,7 +149,7 @@ def _card(outcome: Outcome) -> Markup:
         )
         label = row.what
     else:
-        figure = _tag("span", STATUS_WORDS.get(outcome.status, "done"), class_="figure stopped")
+        figure = _tag("span", outcome.status, class_="figure stopped")
         label = outcome.reason if outcome.reason != outcome.status else task.title
     return _tag(
         "a",
@@ -181,7 +180,7 @@ def _section(outcome: Outcome) -> Markup:
 
 
 def _notice(outcome: Outcome) -> Markup:
-    line = _tag("strong", STATUS_WORDS[outcome.status].capitalize())
+    line = _tag("strong", outcome.status.capitalize())
     parts = [_tag("p", line, f": {outcome.reason}" if outcome.reason != outcome.status else "")]
     if outcome.trace:
         parts.append(_tag("details", _tag("summary", "Traceback"), _tag("pre", outcome.trace)))

@@ -15,7 +15,7 @@ from sampkit.demo import tasks as tasks_folder
 from ._picture import RenderedPicture
 from ._task import Context, Picture, Task, TaskResult
 
-Status = Literal["done", "failed", "interrupted", "not run"]
+Status = Literal["done", "skipped", "failed", "interrupted", "not run"]
 Render = Callable[[Picture], RenderedPicture]
 
 
@@ -35,16 +35,16 @@ class Outcome:
     ----------
     task : Task
         The task.
-    status : {"done", "failed", "interrupted", "not run"}
-        How it ended.
+    status : {"done", "skipped", "failed", "interrupted", "not run"}
+        How it ended; skipped is a task whose requirements are not installed.
     seconds : float or None, default=None
-        Wall-clock time, drawing included; None if it was not run.
+        Wall-clock time, drawing included; None if it was not run or skipped.
     result : TaskResult or None, default=None
         Its figures; also there if only a picture failed.
     pictures : tuple of RenderedPicture, default=()
         The pictures as files.
     reason, trace : str, default=""
-        Of a failure: one line, and the whole traceback.
+        Of a failure: one line, and the whole traceback. Of a skipped task: what to install.
     """
 
     task: Task
@@ -135,16 +135,20 @@ def run_tasks(
     Returns
     -------
     list of Outcome
-        One per task, in order. After an interruption the rest is ``"not run"``.
+        One per task, in order. After an interruption the rest is ``"not run"``; a task that
+        requires a module that is not installed is ``"skipped"``.
 
     Examples
     --------
     >>> from sampkit.demo import Context, Task, run_tasks
     >>> def broken(context):
-    ...     raise ImportError("pip install sampkit[diffusion]")
-    >>> (outcome,) = run_tasks([Task("x", "X", "Does it run?", broken)], Context())
-    >>> outcome.status, outcome.reason
-    ('failed', 'ImportError: pip install sampkit[diffusion]')
+    ...     raise ValueError("no rows")
+    >>> task = Task("x", "X", "Does it run?", broken)
+    >>> needy = Task("y", "Y", "Does it run?", broken, requires=("nowhere",), extra="diffusion")
+    >>> for outcome in run_tasks([task, needy], Context()):
+    ...     print(outcome.status, "-", outcome.reason)
+    failed - ValueError: no rows
+    skipped - needs nowhere: pip install sampkit[diffusion]
     """
     outcomes: list[Outcome] = []
     for task in tasks:
@@ -175,6 +179,8 @@ def _run_one(task: Task, context: Context, render: Render | None) -> Outcome:
     pictures: list[RenderedPicture] = []
     status: Status = "done"
     reason = trace = ""
+    if task.lacks:
+        return Outcome(task, "skipped", reason=task.lacks)
     try:
         result = task.run(context)
         if render is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -184,6 +185,10 @@ class Task:
         The few lines with which a reader does the same at home; runs as it stands.
     order : int, default=50
         Place in the report; equal ones are sorted by family.
+    requires : tuple of str, default=()
+        Modules beyond the package's own dependencies. Where one is missing the task is skipped.
+    extra : str, default=""
+        The extra of the package that installs them.
 
     Examples
     --------
@@ -193,6 +198,9 @@ class Task:
     >>> task = Task("halving", "Half of it", "How much is left of two?", halve)
     >>> task.run(Context()).rows[0].change
     '-1.000'
+    >>> task = Task("x", "X", "?", halve, requires=("no_such_module",), extra="diffusion")
+    >>> task.lacks
+    'needs no_such_module: pip install sampkit[diffusion]'
     """
 
     family: str
@@ -202,3 +210,18 @@ class Task:
     steps: int = 1
     code: str = ""
     order: int = 50
+    requires: tuple[str, ...] = ()
+    extra: str = ""
+
+    @property
+    def lacks(self) -> str:
+        """What is missing on this machine and how to get it, in a line; empty if nothing is."""
+        missing = ", ".join(module for module in self.requires if not _is_there(module))
+        return f"needs {missing}: pip install sampkit[{self.extra}]" if missing else ""
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # an import hook may refuse a module by raising
+        return False

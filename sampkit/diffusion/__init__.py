@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
+    from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
         exact_weights,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         ddim_row,
         solver_from_dict,
     )
+    from sampkit.diffusion.timeshift import TimeShift
     from sampkit.metrics import (
         energy_distance,
         frechet_distance,
@@ -72,6 +74,7 @@ _HOME = {
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
+    "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
     "sampkit.diffusion.guidance": (
@@ -105,6 +108,7 @@ _HOME = {
         "VPCosineSchedule",
         "VPLinearSchedule",
     ),
+    "sampkit.diffusion.timeshift": ("TimeShift",),
     "sampkit.diffusion.solvers": (
         "DDIM",
         "DDPM",
@@ -132,6 +136,8 @@ __all__ = [
     "DDPM",
     "DEIS",
     "PNDM",
+    "AdaptiveInfo",
+    "AdaptiveStep",
     "CallableSchedule",
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
@@ -154,11 +160,13 @@ __all__ = [
     "Row",
     "SearchResult",
     "SolverSchedule",
+    "TimeShift",
     "UniPC",
     "Update",
     "VESchedule",
     "VPCosineSchedule",
     "VPLinearSchedule",
+    "adaptive_sample",
     "ddim_row",
     "energy_distance",
     "exact_weights",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sampkit.diffusion._run import Run, first_output_of
+from sampkit.diffusion._run import first_output_of, run_of
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.models import Call, Model
+from sampkit.diffusion.models import Model
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
 
@@ -113,8 +113,8 @@ def sample(
         The network with its schedule.
     x : tensor of shape (B, ...)
         States at ``grid[0]``, see `initial_noise`; never modified.
-    solver_or_plan : Solver or Plan
-        What to run: a plan, or anything with ``plan(schedule, grid)``.
+    solver_or_plan : Solver, Plan or TimeShift
+        What to run: a plan, anything with ``plan(schedule, grid)``, or a `TimeShift`.
     grid : array-like of shape (n_steps + 1,) or None, default=None
         Strictly falling times; None only for a plan or a `SolverSchedule`, which have their own.
     cond : object, default=None
@@ -185,15 +185,14 @@ def sample(
         raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
     if inplace not in ("auto", True, False):
         raise ValueError(f"inplace must be 'auto', True or False, got {inplace!r}.")
-    plan = plan_of(solver_or_plan, model.schedule, grid)
-    run = Run(
-        model, x, plan, postprocess=postprocess, inplace=inplace, dtype=dtype,
+    run = _run_of(
+        model, x, solver_or_plan, grid, postprocess=postprocess, inplace=inplace, dtype=dtype,
         shows_x0=callback is not None,
     )  # fmt: skip
+    plan, calls = run.plan, run.calls
     half = x.dtype in (torch.float16, torch.bfloat16)
     noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
-    calls = _calls(model, plan, x, run.dtype)
     first = first_output_of(plan, x, run.dtype)
     for i in _steps(len(plan.rows), progress):
         if first is not None and i == 0:
@@ -218,6 +217,16 @@ def sample(
     if not return_trajectory:
         return end
     return end, [*trajectory, end.clone()]
+
+
+def _run_of(model: Model, x: Tensor, solver_or_plan: Any, grid: Any, **settings: Any) -> Any:
+    """The run of a plan, or of what decides its numbers by the states and so makes its own."""
+    own = getattr(solver_or_plan, "_run", None)
+    if own is not None:
+        if grid is None:
+            raise ValueError(f"grid must be given for {type(solver_or_plan).__name__}, got None.")
+        return own(model, x, grid, **settings)
+    return run_of(model, x, plan_of(solver_or_plan, model.schedule, grid), **settings)
 
 
 def plan_of(solver_or_plan: Any, schedule: NoiseSchedule, grid: Any) -> Plan:
@@ -251,17 +260,6 @@ def _steps(n: int, progress: bool) -> Iterable[int]:
     from tqdm.auto import tqdm
 
     return tqdm(range(n), desc="sampling", unit="call")
-
-
-def _calls(model: Model, plan: Plan, x: Tensor, dtype: Any) -> list[Call]:
-    """The times of all calls, put on the device once."""
-    wide = torch.float64 if dtype == torch.float64 else torch.float32
-    numbers = [row.t for row in plan.rows]
-    times = torch.tensor(numbers, dtype=torch.float64, device=x.device)
-    model_times = model._model_times(times).to(wide)
-    expanded = (each[:, None].expand(-1, x.shape[0]) for each in (times.to(wide), model_times))
-    rows = (each.unbind() for each in expanded)
-    return [Call(*numbers_and_rows) for numbers_and_rows in zip(numbers, *rows, strict=True)]
 
 
 class _Noises:

@@ -8,7 +8,9 @@ the loop, which is left with tensors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from sampkit.diffusion._liveness import Liveness
 from sampkit.diffusion.plan import Plan, Update
@@ -64,6 +66,22 @@ def _place(kind: str, k: int) -> int:
     return 2 * k + KINDS.index(kind)
 
 
+def pairs_of(t: float, levels: Sequence[Any], shares: Sequence[Any]) -> dict[str, Any]:
+    """C and d of ``prediction = c x + d y`` for both predictions, at a time.
+
+    The output is ``y = p x0 + q eps`` with shares p and q, the state ``alpha x0 + sigma eps``; all
+    of them numbers or arrays.
+    """
+    (alpha, sigma), (p, q) = levels, shares
+    det = alpha * q - sigma * p
+    if np.any(det == 0):
+        raise ValueError(
+            f"at t = {t:.6g} no data is left (alpha = 0), where noise prediction says nothing: "
+            "start later, or use a model that predicts x0, v or the flow."
+        )
+    return {"x0": (q / det, -sigma / det), "eps": (-p / det, alpha / det)}
+
+
 class _Compiler:
     def __init__(self, plan: Plan, shares: Sequence[Pair], postprocess: bool):
         self.plan, self.postprocess, self.live = plan, postprocess, Liveness(plan)
@@ -98,15 +116,7 @@ class _Compiler:
 
     def _pairs(self, i: int) -> dict[str, Pair]:
         """C and d of both predictions at call i."""
-        (alpha, sigma), (p, q) = self.levels[i], self.shares[i]
-        det = alpha * q - sigma * p
-        if det == 0:
-            raise ValueError(
-                f"at t = {self.plan.rows[i].t:.6g} no data is left (alpha = 0), where noise "
-                "prediction says nothing: start later, or use a model that predicts x0, v or the "
-                "flow."
-            )
-        return {"x0": (q / det, -sigma / det), "eps": (-p / det, alpha / det)}
+        return pairs_of(self.plan.rows[i].t, self.levels[i], self.shares[i])
 
     def _keep(self, i: int, pairs: dict[str, Pair]) -> tuple[tuple[Kept, ...], dict[str, Pair]]:
         """What is kept of call i, and what its own row alone reads."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampkit.diffusion._program import Kept, Mix, Sum, program_of
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.models import Levels, Model
+from sampkit.diffusion.models import Call, Levels, Model
 from sampkit.diffusion.plan import Plan
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ class Run:
     """States and outputs of one run.
 
     `receive` takes the network's output at state i, `advance` makes state i + 1 of it. A state may
-    be replaced in `states` before its call; it is never written to.
+    be replaced in `states` before its call; it is never written to. `calls`, set by who calls the
+    network, says when it is called.
     """
+
+    calls: list[Call]
 
     def __init__(
         self,
@@ -34,8 +37,7 @@ class Run:
         dtype: Any = None,
         shows_x0: bool = False,
     ):
-        half = x.dtype in (torch.float16, torch.bfloat16)
-        self.dtype = dtype or (torch.float32 if half else x.dtype)
+        self.plan, self.dtype = plan, dtype_of(x, dtype)
         self.postprocess, self.shows_x0 = postprocess, shows_x0
         self.functional = inplace is False or (
             inplace == "auto" and torch.is_grad_enabled() and x.requires_grad
@@ -152,6 +154,30 @@ class Run:
     def _give_back(self, tensor: Tensor) -> None:
         if not self.functional and id(tensor) in self.mine:
             self.free.append(tensor)
+
+
+def run_of(model: Model, x: Tensor, plan: Plan, **settings: Any) -> Run:
+    """The run of a plan, with its calls."""
+    run = Run(model, x, plan, **settings)
+    run.calls = calls_of(model, plan, run.states[0])
+    return run
+
+
+def dtype_of(x: Tensor, dtype: Any = None) -> Any:
+    """Of the states: as asked, or as x is, but single for half precision."""
+    half = x.dtype in (torch.float16, torch.bfloat16)
+    return dtype or (torch.float32 if half else x.dtype)
+
+
+def calls_of(model: Model, plan: Plan, x: Tensor) -> list[Call]:
+    """The times of all calls, put on the device once."""
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    numbers = [row.t for row in plan.rows]
+    times = torch.tensor(numbers, dtype=torch.float64, device=x.device)
+    model_times = model._model_times(times).to(wide)
+    expanded = (each[:, None].expand(-1, x.shape[0]) for each in (times.to(wide), model_times))
+    rows = (each.unbind() for each in expanded)
+    return [Call(*numbers_and_rows) for numbers_and_rows in zip(numbers, *rows, strict=True)]
 
 
 def shares_of(model: Model, plan: Plan) -> list[tuple[float, float]]:

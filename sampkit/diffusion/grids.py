@@ -33,6 +33,7 @@ def time_grid(
     final: str | None = None,
     offset: int = 0,
     beta: tuple[float, float] = (0.6, 0.6),
+    reverse: bool = False,
 ) -> FloatArray:
     """Times of `n_steps` steps, falling from noise to data.
 
@@ -60,11 +61,13 @@ def time_grid(
         Added to the times of ``"leading"``.
     beta : tuple of two floats, default=(0.6, 0.6)
         Parameters of the Beta law, > 0.
+    reverse : bool, default=False
+        The same nodes in rising order, from data to noise: for inversion by `DDIM`.
 
     Returns
     -------
     ndarray of float64 of shape (n_steps + 1,)
-        Strictly falling.
+        Strictly falling, with `reverse` strictly rising.
 
     Raises
     ------
@@ -111,7 +114,8 @@ def time_grid(
         raise ValueError(f"spacing must be one of {known}, got {spacing!r}.")
     if final == "zero":
         grid[-1] = schedule.zero_node
-    return check_grid(schedule, grid)
+    nodes = check_grid(schedule, grid)
+    return nodes[::-1].copy() if reverse else nodes
 
 
 def _even_in_time(
@@ -181,7 +185,13 @@ def _integer_times(
     return times.astype(np.float64)
 
 
-def check_grid(schedule: NoiseSchedule, grid: Any) -> FloatArray:
+def rises(grid: Any) -> bool:
+    """Whether a grid runs from data to noise."""
+    nodes = np.asarray(grid, dtype=np.float64)
+    return nodes.ndim == 1 and nodes.size > 1 and bool(nodes[0] < nodes[-1])
+
+
+def check_grid(schedule: NoiseSchedule, grid: Any, may_rise: bool = False) -> FloatArray:
     """A grid as float64, or an error that says what is wrong with it.
 
     Parameters
@@ -191,6 +201,8 @@ def check_grid(schedule: NoiseSchedule, grid: Any) -> FloatArray:
     grid : array-like of shape (n_steps + 1,)
         Finite and strictly falling, inside [t_min, t_max]; the last node may be the one without
         noise, the first of a flow may be 1. An end outside by rounding (1e-9 of the span) passes.
+    may_rise : bool, default=False
+        Whether the same nodes in rising order, from data to noise, pass as well.
 
     Returns
     -------
@@ -202,6 +214,8 @@ def check_grid(schedule: NoiseSchedule, grid: Any) -> FloatArray:
         Anything else.
     """
     nodes = np.array(grid, dtype=np.float64)
+    if may_rise and rises(nodes):
+        return check_grid(schedule, nodes[::-1])[::-1].copy()
     if nodes.ndim != 1 or nodes.size < 2:
         raise ValueError(f"grid must be of shape (n_steps + 1,), n >= 1, got shape {nodes.shape}.")
     if not np.isfinite(nodes).all():

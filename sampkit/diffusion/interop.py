@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +11,14 @@ import sampkit.diffusion.accelerate  # noqa: F401  (so that stored transforms ar
 from sampkit.diffusion._diffusers import EXCHANGEABLE, ConfigMixin, SchedulerMixin, SchedulerOutput
 from sampkit.diffusion._diffusers_config import prediction_of, restored, schedule_of, stored
 from sampkit.diffusion._diffusers_network import from_diffusers
+from sampkit.diffusion._diffusers_plan import grid_of, numbers, place_of, rest_of, settled
 from sampkit.diffusion._executor import normal_noise
 from sampkit.diffusion._run import Run
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.grids import check_grid, time_grid
+from sampkit.diffusion.grids import time_grid
 from sampkit.diffusion.models import DiffusionModel
 from sampkit.diffusion.plan import Plan, Row
 from sampkit.diffusion.solvers import solver_from_dict
-from sampkit.diffusion.solvers._steps import falls_at_the_end
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -240,8 +239,9 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
         if num_inference_steps is not None:
             grid = self._grid(num_inference_steps)
         else:
-            grid = self._with_end(timesteps, sigmas)
-        plan = _settled(self.solver, len(grid) - 1).plan(self.schedule, grid)
+            end = -1.0 if self.config.final == "zero" else self.schedule.t_min
+            grid = grid_of(self.schedule, timesteps, sigmas, end)
+        plan = settled(self.solver, len(grid) - 1).plan(self.schedule, grid)
         if plan.first_is_given:
             raise ValueError(
                 "first_output must be 'network' here: a pipeline calls its network at every "
@@ -256,19 +256,6 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
         with np.errstate(over="ignore"):
             ratios = np.exp(-np.asarray(self.schedule.lam(times)))
         self.sigmas = torch.tensor(ratios.tolist(), dtype=torch.float32)
-
-    def _with_end(self, timesteps: Any, sigmas: Any) -> np.ndarray:
-        if timesteps is not None:
-            nodes = np.asarray(_numbers(timesteps))
-        else:
-            with np.errstate(divide="ignore"):
-                nodes = np.asarray(self.schedule.t_from_lam(-np.log(_numbers(sigmas))))
-        end = -1.0 if self.config.final == "zero" else self.schedule.t_min
-        if nodes.ndim != 1 or nodes.size == 0:
-            raise ValueError(f"timesteps must be a list of times, got shape {nodes.shape}.")
-        if nodes[-1] > end:
-            nodes = np.append(nodes, end)
-        return check_grid(self.schedule, nodes)
 
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Say at which entry of `timesteps` the run begins.
@@ -288,45 +275,12 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
             raise ValueError(f"begin_index must be in [0, {plan.n_evals}), got {begin_index!r}.")
         self._forget_run()
         self._begin_index = int(begin_index)
-        self._run_plan = self._from(plan, self._begin_index)
+        self._run_plan = rest_of(plan, self.solver, self._begin_index)
 
     def _planned(self) -> Plan:
         if self._plan is None:
             raise ValueError("no timesteps are set: call set_timesteps before step.")
         return self._plan
-
-    def _from(self, plan: Plan, begin: int) -> Plan:
-        """The plan from a call on, worked out anew on what is left of the grid."""
-        if begin == 0:
-            return plan
-        left = plan.times[begin:-1]
-        reason: Exception | None = None
-        try:
-            if left[0] in plan.grid:
-                nodes = plan.grid[plan.grid <= left[0]]
-                settled = _settled(self.solver, len(plan.grid) - 1)
-                again = settled.plan(self.schedule, nodes)
-                if np.array_equal(again.times[:-1], left):
-                    return again
-            # steps of several calls: what is left begins with a whole one, or cannot begin here
-            rows = tuple(_shifted(row, begin) for row in plan.rows[begin:])
-            return Plan(self.schedule, np.append(left[0], plan.grid[plan.grid < left[0]]), rows)
-        except ValueError as error:
-            reason = error
-        raise ValueError(
-            f"{type(self.solver).__name__} cannot begin at entry {begin} of timesteps: it would "
-            "look back on calls before it. Begin where one of its steps does, or take a multistep "
-            "solver with one call a step."
-        ) from reason
-
-    def _place_of(self, timestep: Any) -> int:
-        """The call at a time: one that begins a step before a stage inside one."""
-        wanted, plan = float(timestep), self._planned()
-        near = np.abs(plan.times[:-1] - wanted) <= 1e-3
-        if not near.any():
-            raise ValueError(f"timestep must be one of the scheduler's timesteps, got {wanted!r}.")
-        places = np.flatnonzero(near).tolist()
-        return next((i for i in places if plan.rows[i].anchor is None), places[0])
 
     # --- a run -----------------------------------------------------------------------------------
 
@@ -388,7 +342,7 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
         """
         plan = self._planned()
         if self._begin_index is None:
-            self.set_begin_index(self._place_of(timestep))
+            self.set_begin_index(place_of(plan, timestep))
         if self._run is None:
             self._start(sample)
         run, i = self._run, self._done
@@ -441,33 +395,10 @@ class PlanScheduler(SchedulerMixin, ConfigMixin):
         -------
         tensor of shape (B, ...)
         """
-        times = np.asarray(_numbers(timesteps))
+        times = np.asarray(numbers(timesteps))
         t = float(times.reshape(())) if times.size == 1 else times
         return self.schedule.add_noise(original_samples, noise, t)
 
 
 def _called_outside(x: Tensor, t: Tensor) -> Tensor:
     raise RuntimeError("a PlanScheduler does not call the network: the pipeline does.")
-
-
-def _numbers(values: Any) -> Any:
-    plain = values.tolist() if hasattr(values, "tolist") else values
-    return np.asarray(plain, dtype=np.float64)
-
-
-def _settled(solver: Any, n_steps: int) -> Any:
-    """The solver with "auto" decided for the steps asked for, not for those that are left."""
-    if not is_dataclass(solver):
-        return solver
-    changed: dict[str, Any] = {}
-    for each in fields(solver):
-        value = getattr(solver, each.name)
-        if each.name == "lower_order_final" and value == "auto":
-            changed[each.name] = falls_at_the_end(value, n_steps)
-        elif hasattr(value, "plan"):
-            changed[each.name] = _settled(value, n_steps)
-    return replace(solver, **changed) if changed else solver  # type: ignore[type-var]
-
-
-def _shifted(row: Row, begin: int) -> Row:
-    return row if row.anchor is None else replace(row, anchor=row.anchor - begin)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sampkit.diffusion._torch import torch
-from sampkit.diffusion.schedules import FlowSchedule, NoiseSchedule
+from sampkit.diffusion.schedules import NoiseSchedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,10 @@ PREDICTIONS = ("eps", "x0", "v", "score", "flow")
 
 
 class Call(NamedTuple):
-    """When a network is called: as a number, and as tensors of shape (B,) on the state's device."""
+    """When a network is called: as a number, and as tensors of shape (B,) on the state's device.
+
+    The number is NaN where rows have times of their own.
+    """
 
     t: float
     time: Tensor  # of the schedule
@@ -173,7 +176,7 @@ class DiffusionModel(Model):
             return -sigma, alpha
         if self.prediction == "score":
             return 0.0, -1 / sigma
-        return _velocities(self.schedule, t, alpha)
+        return _velocities(self.schedule, t, alpha)  # dx/dt = alpha' x0 + sigma' eps
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         """The network's output at a state, of the dtype of the state."""
@@ -189,16 +192,11 @@ class DiffusionModel(Model):
 
 
 def _velocities(schedule: NoiseSchedule, t: Any, alpha: Number) -> tuple[Number, Number]:
-    """Derivatives of alpha and sigma in time: exact for a flow, else by central differences."""
-    if isinstance(schedule, FlowSchedule):
-        return -1.0, 1.0
-    many = isinstance(t, torch.Tensor) and t.ndim > 0
-    times = np.array(t.tolist() if many else float(t))
-    step = 1e-5 * (schedule.t_max - schedule.t_min)
-    low, high = times - step, times + step
-    slopes = [(part(high) - part(low)) / (2 * step) for part in (schedule.alpha, schedule.sigma)]
-    if not many:
-        return float(slopes[0]), float(slopes[1])
+    """Derivatives of alpha and sigma, as numbers or as tensors like `alpha`."""
+    if not isinstance(t, torch.Tensor) or t.ndim == 0:
+        at, st = schedule.slopes(float(t))
+        return float(at), float(st)
+    slopes = schedule.slopes(np.array(t.tolist()))
     return tuple(alpha.new_tensor(slope).reshape(alpha.shape) for slope in slopes)
 
 

@@ -23,6 +23,15 @@ __all__ = ["Plan", "Row", "Update"]
 Weights = tuple[float, ...]
 
 
+def first_call(schedule: NoiseSchedule, grid: npt.NDArray[np.float64]) -> float:
+    """Where the first call is made: at the start, or beside it where no network was trained.
+
+    A rising grid may start at the data themselves; the nearest time of the model stands for it.
+    """
+    clean = schedule.zero_node is not None and grid[0] == schedule.zero_node
+    return schedule.t_min if clean and grid[0] < schedule.t_min else float(grid[0])
+
+
 def _floats(weights: Sequence[float]) -> Weights:
     """As Python floats; zeros at the end say nothing."""
     values = [float(weight) for weight in weights]
@@ -153,7 +162,7 @@ class Plan:
     schedule : NoiseSchedule
         What the times mean.
     grid : array-like of shape (n_steps + 1,)
-        The nodes, strictly falling; the last one is where the sample ends.
+        The nodes, strictly falling (or rising: inversion); the last one is where the sample ends.
     rows : sequence of Row
         In the order of the calls.
     first_output : {"network", "zero"} or array-like, default="network"
@@ -182,15 +191,16 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first_output", given_output(self.first_output))
-        grid = check_grid(self.schedule, self.grid)
+        grid = check_grid(self.schedule, self.grid, may_rise=True)
         grid.setflags(write=False)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "rows", tuple(self.rows))
         if not self.rows:
             raise ValueError("rows must hold at least one row, got none.")
-        if self.rows[0].t != grid[0]:
+        start = first_call(self.schedule, grid)
+        if self.rows[0].t != start:
             raise ValueError(
-                f"rows must begin at the grid's start {grid[0]!r}, got {self.rows[0].t!r}."
+                f"rows must begin at the grid's start {start!r}, got {self.rows[0].t!r}."
             )
         for i, row in enumerate(self.rows):
             if row.anchor is not None and not 0 <= row.anchor <= i:
@@ -216,7 +226,7 @@ class Plan:
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
-        """Times of the states: of every call, and of the end."""
+        """Times of the calls, which are those of their states, and of the end."""
         return np.array([*(row.t for row in self.rows), float(self.grid[-1])])
 
     @cached_property

@@ -204,7 +204,8 @@ def _branch_and_bound(
     if equal is not None:
         padded = sp.hstack([equal, sp.csr_array((equal.shape[0], free))], format="csr")
         rules.append(LinearConstraint(padded, 1, 1))
-    options = {"mip_rel_gap": 0.0}
+    # with it HiGHS 1.12 called 4 of 1500 small one-hot programmes solved that were not
+    options = {"mip_rel_gap": 0.0, "presolve": False}
     if time_limit is not None:
         options["time_limit"] = time_limit
     cost = np.zeros(len(low))

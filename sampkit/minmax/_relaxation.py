@@ -215,7 +215,7 @@ def programme(box: Box, rows: Array) -> tuple[Array, Array, Array]:
     for sign, offset in ((1, box.above[rows]), (-1, -box.below[rows])):
         use = np.isfinite(offset)
         parts.append(np.hstack([sign * A[use], -np.ones((use.sum(), 1))]))
-        right.append(sign * (box.b[rows][use] + offset[use]))
+        right.append(sign * box.b[rows][use] + offset[use])
     plain = not (box.above.any() or box.below.any())
     bounds = [np.stack([box.low, box.high], axis=1)]
     if box.free is not None:

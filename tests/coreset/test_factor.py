@@ -98,3 +98,17 @@ def test_errors():
     with pytest.raises(ValueError, match="ridge must be a number >= 0, got -1"):
         factor.leverage_scores(X, ridge=-1)
     assert factor.n_samples_seen_ == 500
+
+
+@pytest.mark.parametrize(("n", "d"), [(500, 28), (20_000, 5), (100_000, 10)])
+def test_rounding_in_single_precision_is_no_direction(n, d):
+    rows = np.abs(np.random.default_rng(2).standard_normal((n, d))).astype(np.float32)
+    small = rows.copy()
+    rows[:, -1] = rows[:, :3].sum(axis=1)
+    factor = RowSpaceFactor(np.float32).partial_fit(rows)
+    assert factor.rank_ == d - 1
+    assert factor.leverage_scores(rows).sum() == pytest.approx(d - 1, rel=1e-3)
+    small[:, -1] = small[:, 0] + np.float32(3e-3) * small[:, -1]
+    factor = RowSpaceFactor(np.float32).partial_fit(small)
+    assert factor.rank_ == d
+    assert factor.leverage_scores(small).sum() == pytest.approx(d, rel=1e-2)

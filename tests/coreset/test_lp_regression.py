@@ -14,8 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from sampkit.coreset import LpRegressor, lp_regression
+from sampkit.coreset import LpRegressor, _screening, lp_regression
+from sampkit.coreset._interior_point import interior_point
 from sampkit.coreset._powers import powered
+from sampkit.coreset._quasi_newton import quasi_newton
+from sampkit.coreset._screening import screened
 
 POWERS = [1.0, 1.1, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0]
 
@@ -98,7 +101,7 @@ def test_gradient_vanishes(p, diabetes):
 @given(
     st.integers(3, 40),
     st.integers(1, 4),
-    st.sampled_from(POWERS),
+    st.sampled_from([*POWERS, 1.3, 12.0, 15.0]),
     st.integers(0, 2**20),
     st.booleans(),
 )
@@ -123,6 +126,81 @@ def test_gap_of_the_interior_point(n, d, quantile):
     model = LpRegressor(quantile=quantile).fit(X, y)
     assert 0 <= model.duality_gap_ <= 1e-6
     assert model.n_iter_ <= 20
+
+
+@pytest.mark.parametrize("p", [1.02, 1.1, 1.3, 1.8, 2.5, 6.0, 10.0])
+def test_gap_of_the_quasi_newton_method(p):
+    X, y = heavy_tailed(1000, 8, 4)
+    X[:10] *= 100  # rows of high leverage
+    c = np.random.default_rng(1).pareto(2.0, len(y)) + 0.1
+    fit = lp_regression(X, y, p, sample_weight=c)
+    assert fit.objective - fit.dual_bound <= 1e-8 * fit.objective
+    if p >= 1.1:
+        assert fit.n_iter < 100
+
+
+@pytest.mark.parametrize("p", [1.1, 1.3, 3.0, 8.0])
+def test_newton_takes_over_where_updates_are_slow(p, monkeypatch):
+    X, y = heavy_tailed(200, 6, 8)
+    whole = lp_regression(X, y, p)
+    monkeypatch.setattr(
+        "sampkit.coreset._lp_regression.quasi_newton",
+        lambda A, b, c, p, tol, max_iter: quasi_newton(A, b, c, p, tol, 2),
+    )
+    taken_over = lp_regression(X, y, p)
+    assert taken_over.n_iter > 2
+    assert taken_over.objective - taken_over.dual_bound <= 1e-8 * taken_over.objective
+    assert taken_over.objective == pytest.approx(whole.objective, rel=2e-8)
+    np.testing.assert_allclose(taken_over.x, whole.x, atol=1e-3 if p < 1.2 else 1e-5)
+
+
+def many_rows(kind):
+    rng = np.random.default_rng(3)
+    n, d = 30_000, 5
+    X = rng.standard_t(2, size=(n, d))
+    y = X @ np.arange(d) + rng.standard_t(1.5, size=n)
+    c = None
+    if kind == "weights":
+        c = rng.integers(0, 4, n).astype(float)
+    elif kind == "ties":
+        X, y = np.round(X), np.round(y)
+    elif kind == "mostly exact":
+        y = X @ np.arange(d) + 3 * (np.arange(n) % 7 == 0) * rng.standard_normal(n)
+    elif kind == "rare columns":
+        X[:, 0] = np.arange(n) < 4
+    return X, y, c
+
+
+@pytest.mark.parametrize("kind", ["plain", "weights", "ties", "mostly exact", "rare columns"])
+@pytest.mark.parametrize("quantile", [None, 0.1])
+def test_rows_in_doubt_give_the_fit_of_all(kind, quantile, monkeypatch):
+    def all_rows_taken(*args):
+        raise AssertionError("no rows were put aside")
+
+    monkeypatch.setattr(_screening, "interior_point", all_rows_taken)
+    X, y, c = many_rows(kind)
+    A = np.linalg.qr(X if c is None else X * np.sqrt(c)[:, None])[0]
+    if c is None:
+        c = np.ones(len(y))
+    else:
+        A, y, c = A[c > 0] / np.sqrt(c[c > 0])[:, None], y[c > 0], c[c > 0]
+    all_rows = interior_point(A, y, c, quantile, 1e-8, 100)
+    found = screened(A, y, c, quantile, 1e-8, 100)
+    assert found.converged
+    assert found.objective == pytest.approx(all_rows.objective, rel=2e-7)
+    assert found.objective == pytest.approx(loss(y - A @ found.x, 1, quantile, c), rel=1e-12)
+    assert -1e-12 <= 1 - found.dual_bound / found.objective <= 1e-6
+    again = screened(A, y, c, quantile, 1e-8, 100)
+    np.testing.assert_array_equal(again.x, found.x)
+
+
+def test_few_iterations_are_enough_for_a_bound():
+    X, y, _ = many_rows("plain")
+    A = np.linalg.qr(X)[0]
+    found = screened(A, y, np.ones(len(y)), None, 1e-8, 4)
+    least = interior_point(A, y, np.ones(len(y)), None, 1e-8, 100).objective
+    assert not found.converged
+    assert found.dual_bound <= least <= found.objective
 
 
 # --- symmetries -----------------------------------------------------------------------------------

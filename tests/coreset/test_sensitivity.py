@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from sampkit.coreset import (
+    LpSensitivitySampler,
     _products,
     leverage_scores,
     lewis_weights,
@@ -298,3 +299,51 @@ def test_bad_input_of_the_total():
         total_lp_sensitivity(CANCER, 1, n_evaluations=1)
     with pytest.raises(ValueError, match="p must be a finite number >= 1"):
         total_lp_sensitivity(CANCER, 0)
+
+
+# --- long work ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["exact", "compressed"])
+def test_the_callback_hears_of_every_batch_and_may_stop(method):
+    heard = []
+    call = {"p": 1.5, "method": method, "random_state": 0, "tol": 1e-6}
+    whole = lp_sensitivities(CANCER, callback=lambda *at: heard.append(at), **call)
+    assert len(heard) > 1
+    assert [total for _, total in heard] == [len(CANCER)] * len(heard)
+    assert heard[-1][0] == len(CANCER)
+    stop_at = heard[0][0]
+    with pytest.warns(ConvergenceWarning, match=f"Stopped after {stop_at} of {len(CANCER)} sens"):
+        some = lp_sensitivities(CANCER, callback=lambda done, total: True, **call)
+    assert_array_equal(some[:stop_at], whole[:stop_at])
+    assert np.isnan(some[stop_at:]).all()
+    left = np.flatnonzero(np.isnan(some))  # and the rest can be asked for
+    assert_allclose(lp_sensitivities(CANCER, rows=left, **call), whole[left], rtol=1e-5)
+
+
+def test_what_is_done_outlasts_an_interruption(monkeypatch):
+    from sampkit.coreset._denominator import Denominator
+
+    solved = Denominator._batch
+    calls = []
+
+    def interrupted(self, *args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return solved(self, *args)
+
+    monkeypatch.setattr(Denominator, "_batch", interrupted)
+    with pytest.warns(ConvergenceWarning, match="Stopped after"):
+        low, high = lp_sensitivities(CANCER, 3, method="exact", return_bounds=True)
+    done = np.flatnonzero(low > 0)
+    assert 0 < len(done) < len(CANCER)
+    assert (high[done] <= low[done] * 1.01 * (1 + 1e-9)).all()
+    assert_array_equal(low[len(done) :], 0.0)
+    assert_array_equal(high[len(done) :], 1.0)
+    calls[:] = [1]  # nothing done yet: the interruption goes on
+    with pytest.raises(KeyboardInterrupt):
+        lp_sensitivities(CANCER, 3, method="exact")
+    calls[:] = []
+    with pytest.raises(KeyboardInterrupt):  # a fit does not go on with scores that are missing
+        LpSensitivitySampler(3, 50, method="exact").fit(CANCER)

@@ -28,7 +28,8 @@ def recursive_order(X, q, mass, fold_signs=True):
         variance = w @ (X[rows] - mean) ** 2
         rows = rows[np.argsort(X[rows, variance.argmax()], kind="stable")]
         middle = np.cumsum(q[rows]) - 0.5 * q[rows]
-        k = np.clip(np.searchsorted(middle, 0.5 * w.sum(), side="right"), 1, rows.size - 1)
+        half = 0.5 * w.sum() + 1e-12 * q.sum()  # where middles meet it they are on the left
+        k = np.clip(np.searchsorted(middle, half, side="right"), 1, rows.size - 1)
         return split(rows[:k]) + split(rows[k:])
 
     return np.concatenate([*split(np.flatnonzero(q > 0)), np.flatnonzero(q == 0)])
@@ -60,6 +61,16 @@ def test_length_and_sign_of_rows_do_not_matter():
     factor = 2.0 ** rng.integers(-3, 4, 300) * rng.choice([-1, 1], 300)
     np.testing.assert_array_equal(spatial_order(X), spatial_order(X * factor[:, None]))
     assert (spatial_order(X) != spatial_order(-X, fold_signs=False)).any()
+
+
+def test_rows_are_turned_to_the_given_side():
+    rng = np.random.default_rng(0)
+    X, side = rng.standard_normal((300, 5)), rng.standard_normal(300)
+    side[:9] = 0.0  # neither: left as they are
+    turned = X * np.where(side < 0, -1.0, 1.0)[:, None]
+    want = spatial_order(turned, fold_signs=False)
+    np.testing.assert_array_equal(spatial_order(X, fold_signs=side), want)
+    np.testing.assert_array_equal(spatial_order(sp.csr_array(X), fold_signs=list(side)), want)
 
 
 def test_containers_and_extremes():
@@ -100,6 +111,9 @@ def test_blocks_do_not_change_the_order(monkeypatch):
         ({"q": [1.0]}, "q must have one entry for each of the 2 rows"),
         ({"q": [1.0, -1.0]}, "q must be finite and >= 0, got -1.0"),
         ({"q": [1.0, np.nan]}, "q must be finite and >= 0, got nan"),
+        ({"fold_signs": [1.0]}, "fold_signs must have one entry for each of the 2 rows, got 1"),
+        ({"fold_signs": [1.0, np.nan]}, "fold_signs must be True, False or one number per row"),
+        ({"fold_signs": "yes"}, "fold_signs must be True, False or one number per row, got yes"),
         ({"mass": 0}, "mass must be a finite number > 0, got 0"),
         ({"mass": np.inf}, "mass must be a finite number > 0, got inf"),
         ({"mass": "half"}, "mass must be a finite number > 0, got 'half'"),

@@ -80,6 +80,9 @@ def task() -> Callable[[str], Task]:
     def make(end: str) -> Task:
         if end == "hostile":
             return Task(end, NASTY, NASTY, hostile, code=NASTY)
+        if end == "skip":
+            needs = {"requires": ("json", "no_such_module"), "extra": "diffusion"}
+            return Task(end, "To skip", "Does it?", fail, steps=2, **needs)
         return Task(end, f"To {end}", "Does it?", RUNS[end], steps=2, code="print(1)\n")
 
     return make

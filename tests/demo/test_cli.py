@@ -16,7 +16,7 @@ from sampkit.demo._environment import repeat_command
 def fake(task, monkeypatch, tmp_path):
     """Stand-ins for the real tasks; the working directory is empty."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "available_families", lambda: ("fail", "interrupt", "succeed"))
+    monkeypatch.setattr(cli, "available_families", lambda: ("fail", "interrupt", "skip", "succeed"))
 
     def load(families):
         # In the order given, to say what stands before an interruption.
@@ -44,7 +44,8 @@ def test_the_word_demo_may_be_left_out_and_options_stand_anywhere(fake, argv):
 def test_without_a_family_all_of_them_run(fake, capsys):
     assert cli.main(["--no-report"]) == cli.INTERRUPTED
     out = capsys.readouterr().out
-    assert out.index("fail: To fail") < out.index("interrupt: To") < out.index("succeed: To")
+    places = [out.index(f"{name}: To") for name in ("fail", "interrupt", "skip", "succeed")]
+    assert places == sorted(places)
 
 
 def test_a_failed_task_is_named_with_its_reason(fake, capsys):
@@ -52,6 +53,16 @@ def test_a_failed_task_is_named_with_its_reason(fake, capsys):
     out = capsys.readouterr().out
     assert "failed: ImportError: needs an extra: pip install sampkit[x]" in out
     assert "+0.120" in out
+
+
+def test_a_skipped_task_is_no_failure(fake, capsys):
+    assert cli.main(["demo", "skip", "succeed"]) == 0
+    shown = capsys.readouterr()
+    assert "skipped: needs no_such_module: pip install sampkit[diffusion]" in shown.out
+    assert "+0.120" in shown.out
+    page = (fake / "sampkit-report.html").read_text("utf-8")
+    assert "1 of 2 tasks finished" in page
+    assert "pip install sampkit[diffusion]" in page
 
 
 def test_an_interruption_prints_and_reports_what_is_finished(fake, capsys):
@@ -79,7 +90,7 @@ def test_unknown_family(fake, capsys):
     assert cli.main(["demo", "smote", "succeed"]) == 2
     error = capsys.readouterr().err
     assert "no such family: smote" in error
-    assert "fail, interrupt, succeed" in error
+    assert "fail, interrupt, skip, succeed" in error
 
 
 @pytest.mark.parametrize("seed", ["-1", "1.5", "x", str(2**32)])

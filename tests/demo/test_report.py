@@ -51,7 +51,7 @@ def environment():
 
 @pytest.fixture
 def report(task, environment):
-    ends = ("succeed", "fail", "fail_to_draw", "hostile", "interrupt", "succeed")
+    ends = ("succeed", "fail", "skip", "fail_to_draw", "hostile", "interrupt", "succeed")
     outcomes = run_tasks([task(end) for end in ends], Context(), render=render_picture)
     return build_report(outcomes, environment)
 
@@ -60,7 +60,7 @@ def test_it_is_well_formed_and_says_everything(report):
     page = Page(report)
     text = " ".join(page.texts)
     for said in (
-        "2 of 6 tasks finished",
+        "2 of 7 tasks finished",
         "12.3 s",
         "2 January 2026",
         "python -m sampkit demo --seed 3",
@@ -72,6 +72,8 @@ def test_it_is_well_formed_and_says_everything(report):
         "± 0.020",
         "12.0×",
         "no ink",
+        "Skipped",
+        "needs no_such_module: pip install sampkit[diffusion]",
         "Interrupted",
         "interrupted before its turn",
     ):

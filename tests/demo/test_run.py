@@ -23,6 +23,34 @@ def test_a_failure_does_not_stop_the_others(task):
     assert outcomes[1].pictures == ()
 
 
+def test_a_task_whose_requirement_is_missing_is_skipped_and_says_how_to_get_it(task):
+    outcomes = run_tasks([task("skip"), task("succeed")], Context())
+    assert [outcome.status for outcome in outcomes] == ["skipped", "done"]
+    assert outcomes[0].reason == "needs no_such_module: pip install sampkit[diffusion]"
+    assert (outcomes[0].result, outcomes[0].trace, outcomes[0].seconds) == (None, "", None)
+
+
+class Refusing:
+    """An import hook that refuses PyTorch by raising, as some do."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ImportError("No module named 'torch'")
+
+
+@pytest.mark.parametrize("how", ["emptied", "refused"])
+def test_the_diffusion_task_without_pytorch(how, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "torch"]:
+        monkeypatch.delitem(sys.modules, name)
+    if how == "emptied":
+        monkeypatch.setitem(sys.modules, "torch", None)
+    else:
+        monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    (outcome,) = run_tasks(load_tasks(["diffusion"]), Context(quick=True))
+    assert outcome.status == "skipped", outcome.trace
+    assert outcome.reason == "needs torch: pip install sampkit[diffusion]"
+
+
 def test_an_interruption_keeps_what_is_finished(task):
     tasks = [task(end) for end in ("succeed", "interrupt", "succeed", "succeed")]
     outcomes = run_tasks(tasks, Context())

@@ -85,6 +85,22 @@ def ring_on():
 
 
 @pytest.fixture(scope="session")
+def strict():
+    """A kind of tensor that nobody may wait for."""
+    torch = pytest.importorskip("torch")
+
+    class Strict(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function, types, arguments=(), keywords=None):
+            name = getattr(function, "__name__", "")
+            if name in ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__"):
+                raise AssertionError(f"{name} waits for the device")
+            return super().__torch_function__(function, types, arguments, keywords or {})
+
+    return Strict
+
+
+@pytest.fixture(scope="session")
 def digits():
     """The small real network, trained once on a machine."""
     torch = pytest.importorskip("torch")

@@ -191,3 +191,76 @@ def test_bad_functions():
         CallableSchedule(lambda t: t, lambda t: -t, 0.1, 1.0)
     with pytest.raises(ValueError, match="lam must lie between"):
         ALL[-1].t_from_lam(50.0)
+
+
+# --- slopes ---------------------------------------------------------------------------------------
+
+SMOOTH = {  # log alpha and sigma, of longdouble arrays
+    "VPLinearSchedule": lambda t: -(t**2) * np.longdouble(19.9) / 4 - t * np.longdouble(0.1) / 2,
+    "VPCosineSchedule": lambda t: np.log(
+        np.cos(LONG_PI / 2 * (t + np.longdouble(0.008)) / np.longdouble(1.008))
+        / np.cos(LONG_PI / 2 * np.longdouble(0.008) / np.longdouble(1.008))
+    ),
+}
+LONG_PI = 4 * np.arctan(np.longdouble(1))
+
+
+@pytest.mark.parametrize(
+    "schedule", [VPLinearSchedule(beta_min=0.1, beta_max=20.0), VPCosineSchedule()]
+)
+def test_slopes_against_differences_of_higher_precision(schedule):
+    # central differences in 80-bit floats, step 1e-6: error about 1e-12 of truncation, 1e-13 of
+    # rounding; the literals 19.9, 0.1, 0.008 differ from the schedule's by 1e-17
+    log_alpha = SMOOTH[type(schedule).__name__]
+    t, step = np.linspace(0.02, 0.95, 21).astype(np.longdouble), np.longdouble(1e-6)
+    parts = (lambda s: np.exp(log_alpha(s)), lambda s: np.sqrt(-np.expm1(2 * log_alpha(s))))
+    expected = [(part(t + step) - part(t - step)) / (2 * step) for part in parts]
+    for found, wanted in zip(schedule.slopes(t.astype(np.float64)), expected, strict=True):
+        assert_allclose(found, wanted.astype(np.float64), rtol=1e-9)
+
+
+@given(st.floats(0.0, 998.0))
+def test_slopes_of_a_discrete_schedule(t):
+    # log alpha is linear between the steps: alpha' = alpha (difference of the nodes), and at a step
+    # the mean of both sides, which a central difference would give
+    schedule = DiscreteVPSchedule()
+    t = (t + 1) - 1  # as the schedule counts, so that a time a hair above a step is at it
+    below = np.floor(t)
+    pieces = [schedule.log_alpha(below + k + 1) - schedule.log_alpha(below + k) for k in (-1, 0)]
+    piece = np.mean(pieces) if t == below else pieces[1]
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    found = schedule.slopes(t)
+    assert_allclose(found, [alpha * piece, -(alpha**2) * piece / sigma], rtol=1e-9)
+
+
+def test_slopes_at_the_ends():
+    schedule = DiscreteVPSchedule()
+    piece = schedule.log_alpha(999) - schedule.log_alpha(998)
+    assert_allclose(schedule.slopes(999)[0], schedule.alpha(999) * piece, rtol=1e-12)
+    assert schedule.slopes(-1)[1] == np.inf
+    empty = DiscreteVPSchedule(zero_terminal_snr=True)
+    assert [float(slope) for slope in empty.slopes(999)] == [0, 0]
+    assert [float(slope) for slope in VESchedule().slopes(3.0)] == [0, 1]
+    assert [slope.tolist() for slope in FlowSchedule().slopes([0.0, 1.0])] == [[-1, -1], [1, 1]]
+
+
+def test_slopes_of_functions():
+    # sin and exp have known slopes; the ends are reached without a look outside
+    def sigma(t):
+        assert np.all((t >= 0.1) & (t <= 2.0))
+        return np.log(np.sinh(t))
+
+    schedule = CallableSchedule(lambda t: -(t**2), sigma, 0.1, 2.0)
+    t = np.linspace(0.1, 2.0, 9)
+    alpha_slope, sigma_slope = schedule.slopes(t)
+    assert_allclose(alpha_slope, -2 * t * np.exp(-(t**2)), rtol=1e-8)
+    assert_allclose(sigma_slope, np.cosh(t), rtol=1e-7)
+
+
+@pytest.mark.parametrize("schedule", ALL, ids=names)
+def test_slopes_are_those_of_the_schedule(schedule):
+    t = schedule.t_min + np.array([0.31, 0.62, 0.873]) * (schedule.t_max - schedule.t_min)
+    step = 1e-6 * (schedule.t_max - schedule.t_min)
+    for found, part in zip(schedule.slopes(t), (schedule.alpha, schedule.sigma), strict=True):
+        assert found.shape == t.shape
+        assert_allclose(found, (part(t + step) - part(t - step)) / (2 * step), rtol=1e-6, atol=1e-9)

@@ -56,6 +56,8 @@ def test_plans_do_without_it():
                 "import sampkit.diffusion.models",
                 "from sampkit.diffusion import search_solver_schedule",
                 "import sampkit.diffusion as d; d.DiffusionModel",
+                "from sampkit.diffusion import TimeShift",
+                "from sampkit.diffusion import adaptive_sample",
                 "import sampkit.diffusion.interop",
             ),
         ),

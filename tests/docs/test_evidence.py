@@ -47,7 +47,12 @@ def test_there_is_evidence():
 
 @pytest.mark.parametrize("claim", CHECKED)
 def test_check_gives_the_figure(claim):
-    value, (low, high) = claim.run_check()
+    try:
+        value, (low, high) = claim.run_check()
+    except ImportError as error:
+        if "pip install sampkit[" not in str(error):
+            raise
+        pytest.skip(str(error))  # an extra that this environment does without
     assert low <= value <= high
 
 

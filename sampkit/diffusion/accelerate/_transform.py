@@ -6,10 +6,12 @@ from typing import Any
 
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
+from sampkit.diffusion.solvers._solver import refuse_rising
 
 
 def base_plan(solver: Any, schedule: NoiseSchedule, grid: Any, name: str) -> Plan:
     """The plan of the wrapped solver, which has to call once a step."""
+    refuse_rising(grid, name)
     plan: Plan = solver.plan(schedule, grid)
     if len(plan.rows) != len(plan.grid) - 1 or any(row.anchor is not None for row in plan.rows):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -105,6 +106,24 @@ class NoiseSchedule(ABC):
         """
         return self._lam_at(_float64(t))[()]
 
+    def slopes(self, t: npt.ArrayLike) -> tuple[Float, Float]:
+        """Derivatives of alpha and sigma in time, what a network of the velocity predicts with.
+
+        Parameters
+        ----------
+        t : float or array-like
+            Times.
+
+        Returns
+        -------
+        alpha_slope, sigma_slope : float64 or ndarray of float64, as `t`
+            Exact, but for a schedule made of functions. Where a schedule has a kink, as a discrete
+            one has at every training step, the mean of both sides; +inf where sigma leaves 0 as a
+            square root does.
+        """
+        alpha_slope, sigma_slope = self._slopes_at(_float64(t))
+        return alpha_slope[()], sigma_slope[()]
+
     def add_noise(self, x: Any, noise: Any, t: Any) -> Any:
         """Draw from the forward law: ``alpha x + sigma noise``.
 
@@ -166,6 +185,26 @@ class NoiseSchedule(ABC):
         log_alpha = self._log_alpha_at(t)
         with np.errstate(divide="ignore"):
             return log_alpha - np.log(-np.expm1(2 * log_alpha)) / 2
+
+    def _log_alpha_slope_at(self, t: FloatArray) -> Float:
+        """Derivative of log alpha; by default from differences."""
+        return self._slope_of(self._log_alpha_at, t)
+
+    def _slopes_at(self, t: FloatArray) -> tuple[Float, Float]:
+        """Derivatives of alpha and sigma; by default variance is preserved."""
+        alpha, sigma = np.exp(self._log_alpha_at(t)), self._sigma_at(t)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            alpha_slope = np.where(alpha == 0, 0.0, alpha * self._log_alpha_slope_at(t))
+            # alpha^2 + sigma^2 = 1; sigma leaves 0 with a vertical slope
+            sigma_slope = np.where(sigma == 0, np.inf, -alpha * alpha_slope / sigma)
+        return alpha_slope, sigma_slope
+
+    def _slope_of(self, part: Callable[[FloatArray], Float], t: FloatArray) -> Float:
+        """The derivative of the parabola through three near times inside [t_min, t_max]."""
+        step = 1e-5 * (self.t_max - self.t_min)
+        middle = np.clip(t, self.t_min + step, self.t_max - step)
+        low, here, high = part(middle - step), part(middle), part(middle + step)
+        return (high - low) / (2 * step) + (t - middle) * (high - 2 * here + low) / step**2
 
     def _parameters(self) -> dict[str, Any]:
         """What `to_dict` keeps."""

@@ -64,6 +64,9 @@ class VPLinearSchedule(NoiseSchedule):
     def _log_alpha_at(self, t: FloatArray) -> Float:
         return -t * (t * ((self.beta_max - self.beta_min) / 4) + self.beta_min / 2)
 
+    def _log_alpha_slope_at(self, t: FloatArray) -> Float:
+        return -(t * (self.beta_max - self.beta_min) + self.beta_min) / 2
+
     def _time_at(self, lam: FloatArray) -> Float:
         twice = -4 * log_alpha_of_lam(lam)  # t^2 (b1 - b0) + 2 t b0
         slope, rate = self.beta_max - self.beta_min, self.beta_min
@@ -123,6 +126,9 @@ class VPCosineSchedule(NoiseSchedule):
         # cos(b) / cos(a) - 1 = -2 sin((a + b) / 2) sin((b - a) / 2) / cos(a): exact for small t
         return np.log1p(-2 * np.sin(start + half) * np.sin(half) / np.cos(start))
 
+    def _log_alpha_slope_at(self, t: FloatArray) -> Float:
+        return -self._rate * np.tan(self._rate * (t + self.s))
+
     def _time_at(self, lam: FloatArray) -> Float:
         alpha = np.exp(log_alpha_of_lam(lam))
         start = self._rate * self.s
@@ -181,6 +187,9 @@ class VESchedule(NoiseSchedule):
     def _sigma_at(self, t: FloatArray) -> Float:
         return t.copy()
 
+    def _slopes_at(self, t: FloatArray) -> tuple[Float, Float]:
+        return np.zeros_like(t), np.ones_like(t)
+
     def _lam_at(self, t: FloatArray) -> Float:
         with np.errstate(divide="ignore"):
             return -np.log(t)
@@ -237,6 +246,9 @@ class FlowSchedule(NoiseSchedule):
 
     def _sigma_at(self, t: FloatArray) -> Float:
         return t.copy()
+
+    def _slopes_at(self, t: FloatArray) -> tuple[Float, Float]:
+        return -np.ones_like(t), np.ones_like(t)
 
     def _lam_at(self, t: FloatArray) -> Float:
         with np.errstate(divide="ignore"):

@@ -119,6 +119,15 @@ class DiscreteVPSchedule(NoiseSchedule):
             between = low + share * (high - low)
         return np.where(share == 0, low, np.where(share == 1, high, between))
 
+    def _log_alpha_slope_at(self, t: FloatArray) -> Float:
+        with np.errstate(invalid="ignore"):
+            pieces = np.diff(self._nodes)
+        place = np.clip(t + 1, 0, self.num_train_steps)
+        last = self.num_train_steps - 1
+        after = np.clip(np.floor(place).astype(np.intp), 0, last)
+        before = np.clip(np.ceil(place).astype(np.intp) - 1, 0, last)
+        return (pieces[before] + pieces[after]) / 2  # the same piece but at a training step
+
     def _time_at(self, lam: FloatArray) -> Float:
         wanted = -log_alpha_of_lam(lam)
         nodes = -self._nodes

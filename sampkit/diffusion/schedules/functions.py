@@ -74,6 +74,13 @@ class CallableSchedule(NoiseSchedule):
     def _lam_at(self, t: FloatArray) -> Float:
         return self._log_alpha_at(t) - np.asarray(self._functions[1](t), dtype=np.float64)
 
+    def _slopes_at(self, t: FloatArray) -> tuple[Float, Float]:
+        def log_sigma(times: FloatArray) -> Float:
+            return np.asarray(self._functions[1](times), dtype=np.float64)
+
+        alpha, sigma = np.exp(self._log_alpha_at(t)), self._sigma_at(t)
+        return alpha * self._log_alpha_slope_at(t), sigma * self._slope_of(log_sigma, t)
+
     def _time_at(self, lam: FloatArray) -> Float:
         return np.array([self._time_of(value) for value in lam.ravel()]).reshape(lam.shape)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion.grids import check_grid
+from sampkit.diffusion.grids import check_grid, rises
 from sampkit.diffusion.plan import Plan, Row
 from sampkit.diffusion.schedules import NoiseSchedule
 
@@ -32,7 +32,8 @@ class Solver(ABC):
         schedule : NoiseSchedule
             What the times mean.
         grid : array-like of shape (n_steps + 1,)
-            Strictly falling times, as `time_grid` makes them.
+            Strictly falling times, as `time_grid` makes them; `DDIM` without noise takes rising
+            ones as well.
 
         Returns
         -------
@@ -44,8 +45,15 @@ class Solver(ABC):
         ValueError
             A bad grid, or one that this solver cannot run on.
         """
-        nodes = check_grid(schedule, grid)
+        if not self._inverts:
+            refuse_rising(grid, self)
+        nodes = check_grid(schedule, grid, may_rise=self._inverts)
         return Plan(schedule, nodes, tuple(self._rows(Nodes.of(schedule, nodes))))
+
+    @property
+    def _inverts(self) -> bool:
+        """Whether rising grids, from data to noise, have rows as well."""
+        return False
 
     @abstractmethod
     def _rows(self, nodes: Nodes) -> list[Row]:
@@ -142,6 +150,11 @@ class Nodes:
         return bool(np.isneginf(self.lam[0]))
 
     @property
+    def rising(self) -> bool:
+        """Whether the nodes run from data to noise."""
+        return bool(self.t[0] < self.t[-1])
+
+    @property
     def ends_clean(self) -> bool:
         """Whether no noise is left at the last node."""
         return bool(self.sigma[-1] == 0)
@@ -155,6 +168,15 @@ class Nodes:
     def history(self, n: int) -> int:
         """How many outputs a step from node n can interpolate."""
         return max(n + 1 - self.starts_empty, 1)
+
+
+def refuse_rising(grid: Any, solver: Any) -> None:
+    """Refuse a grid from data to noise."""
+    if rises(grid):
+        raise ValueError(
+            "grid must be strictly descending: only DDIM(eta=0) runs up a grid, to the "
+            f"noise, got a rising one for {solver!r}."
+        )
 
 
 def check_choice(name: str, value: Any, accepted: tuple[Any, ...]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from sampkit.diffusion.solvers._solver import Nodes
 
 FloatArray = npt.NDArray[np.float64]
 Rule = Callable[[FloatArray, float], FloatArray]
+Levels = Sequence[Any]  # alpha, sigma, and what comes after; numbers or arrays
 
 AUTO_BELOW = 15  # steps below which orders fall towards the end, as in diffusers
 
@@ -120,6 +122,12 @@ def point_at(nodes: Nodes, t: float) -> tuple[float, float, float]:
     """(alpha, sigma, lambda) of a time."""
     s = nodes.schedule
     return float(s.alpha(t)), float(s.sigma(t)), float(s.lam(t))
+
+
+def transfer(start: Levels, end: Levels) -> tuple[Any, Any]:
+    """Factor of the state and weight of one noise prediction between two (alpha, sigma, ...)."""
+    a = end[0] / start[0]
+    return a, end[1] - a * start[1]
 
 
 def falls_at_the_end(lower_order_final: bool | str, n_steps: int) -> bool:

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from sampkit.diffusion.plan import Row
+from sampkit.diffusion.plan import Row, first_call
 from sampkit.diffusion.schedules import NoiseSchedule
 from sampkit.diffusion.solvers._solver import Nodes, Solver, check_choice, check_eta
-from sampkit.diffusion.solvers._steps import point, point_at
+from sampkit.diffusion.solvers._steps import Levels, point, point_at, transfer
 
 __all__ = ["DDIM", "DDPM", "ddim_row"]
 
 Point = tuple[float, float, float]
 
 
-def _row(t: float, start: Point, end: Point, eta: float) -> Row:
-    (alpha_s, sigma_s, _), (alpha_t, sigma_t, _) = start, end
+def noise_of(start: Levels, end: Levels, eta: float) -> float:
+    """Standard deviation of the fresh noise in a step between two (alpha, sigma, ...)."""
+    (alpha_s, sigma_s, *_), (alpha_t, sigma_t, *_) = start, end
     kept = (alpha_s * sigma_t / (alpha_t * sigma_s)) ** 2
-    noise = eta * sigma_t * float(np.sqrt(max(0.0, 1 - kept)))
-    c = float(np.sqrt(max(sigma_t**2 - noise**2, 0.0)))
+    return eta * sigma_t * float(np.sqrt(max(0.0, 1 - kept)))
+
+
+def old_noise(sigma: float, noise: float) -> float:
+    """What is left for the predicted noise when fresh noise makes up part of sigma."""
+    return float(np.sqrt(max(sigma**2 - noise**2, 0.0)))
+
+
+def data_weights(start: Levels, end: Levels) -> tuple[Any, Any]:
+    """Factor of the state and weight of the data prediction between two (alpha, sigma, ...)."""
     # x = alpha_t x0 + c eps with eps = (x - alpha_s x0) / sigma_s: one output a row is enough
-    return Row(t, c / sigma_s, w_x0=(alpha_t - c * alpha_s / sigma_s,), noise=noise)
+    (alpha_s, sigma_s, *_), (alpha_t, c, *_) = start, end
+    return c / sigma_s, alpha_t - c * alpha_s / sigma_s
+
+
+def _row(t: float, start: Point, end: Point, eta: float) -> Row:
+    noise = noise_of(start, end, eta)
+    a, weight = data_weights(start, (end[0], old_noise(end[1], noise)))
+    return Row(t, a, w_x0=(weight,), noise=noise)
 
 
 def ddim_row(schedule: NoiseSchedule, s: float, t: float, eta: float = 0.0) -> Row:
@@ -59,6 +76,16 @@ def ddim_row(schedule: NoiseSchedule, s: float, t: float, eta: float = 0.0) -> R
     return _row(float(s), point(nodes, 0), point_at(nodes, float(t)), float(eta))
 
 
+def _rising_rows(nodes: Nodes) -> list[Row]:
+    """From data to noise: noise prediction, whose weights stay small where sigma grows from 0."""
+    times = [first_call(nodes.schedule, nodes.t), *nodes.t[1:-1].tolist()]
+    rows = []
+    for i, t in enumerate(times):
+        a, weight = transfer(point(nodes, i), point(nodes, i + 1))
+        rows.append(Row(t, a, w_eps=(weight,)))
+    return rows
+
+
 @dataclass(frozen=True)
 class DDIM(Solver):
     """Denoising diffusion implicit models: first order, with as much noise as wanted.
@@ -73,9 +100,17 @@ class DDIM(Solver):
     ValueError
         eta out of range.
 
+    Notes
+    -----
+    With ``eta=0`` the grid may rise: the plan then runs from data to the noise they would be drawn
+    from (inversion), and a run down the same grid comes back, up to an error of first order in the
+    steps. A rising grid may start at the data themselves, where sigma is 0; its first call is made
+    at `t_min`, the nearest time that a network knows.
+
     References
     ----------
-    Song, Meng and Ermon, "Denoising diffusion implicit models", ICLR 2021.
+    Song, Meng and Ermon, "Denoising diffusion implicit models", ICLR 2021; section 5.4 for
+    inversion.
 
     Examples
     --------
@@ -83,6 +118,8 @@ class DDIM(Solver):
     >>> schedule = FlowSchedule()
     >>> [round(row.a, 3) for row in DDIM().plan(schedule, [0.8, 0.4, 0.2]).rows]
     [0.5, 0.5]
+    >>> [round(row.a, 3) for row in DDIM().plan(schedule, [0.2, 0.4, 0.8]).rows]
+    [0.75, 0.333]
     """
 
     eta: float = 0.0
@@ -90,7 +127,13 @@ class DDIM(Solver):
     def __post_init__(self) -> None:
         check_eta(self.eta)
 
+    @property
+    def _inverts(self) -> bool:
+        return self.eta == 0
+
     def _rows(self, nodes: Nodes) -> list[Row]:
+        if nodes.rising:
+            return _rising_rows(nodes)
         return [
             _row(float(nodes.t[i]), point(nodes, i), point(nodes, i + 1), float(self.eta))
             for i in range(nodes.n_steps)

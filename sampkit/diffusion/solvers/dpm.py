@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sampkit.diffusion.coefficients import exact_weights, exp_moments
-from sampkit.diffusion.plan import Row
+from sampkit.diffusion.plan import Row, Update
 from sampkit.diffusion.solvers._solver import Nodes, Solver, check_choice, check_eta, check_int
 from sampkit.diffusion.solvers._steps import (
     RULES,
@@ -20,6 +20,8 @@ from sampkit.diffusion.solvers._steps import (
 )
 
 __all__ = ["DPMSolver"]
+
+Point = tuple[float, float, float]  # alpha, sigma, lambda
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class DPMSolver(Solver):
             rows.append(kernel.row(float(nodes.t[n]), rule(places(nodes, n, p), kernel.H)))
         return rows
 
-    def _kernel(self, start: tuple[float, float, float], end: tuple[float, float, float]) -> Kernel:
+    def _kernel(self, start: Point, end: Point) -> Kernel:
         return Kernel.between(start, end, self.prediction, float(self.eta), self.sde_eps)
 
     # --- singlestep ------------------------------------------------------------------------------
@@ -163,9 +165,17 @@ class DPMSolver(Solver):
         rows = []
         for stage, target in enumerate(targets):
             kernel = self._kernel(start, target)
-            weights = self._stage_weights(stage, k, r, kernel.H)
-            rows.append(kernel.row(times[stage], weights[::-1], anchor=i if stage else None))
+            step = self._stage_update(start, target, stage, k, r)
+            anchor = i if stage else None
+            rows.append(Row(times[stage], step.a, step.w_x0, step.w_eps, kernel.noise, anchor))
         return rows
+
+    def _stage_update(
+        self, start: Point, target: Point, stage: int, k: int, r: list[float]
+    ) -> Update:
+        """Of a step of order k from its start to its next stage or, from the last one, its end."""
+        kernel = self._kernel(start, target)
+        return kernel.update(self._stage_weights(stage, k, r, kernel.H)[::-1])
 
     def _stage_weights(self, stage: int, k: int, r: list[float], H: float) -> np.ndarray:
         """Weights of the outputs at the start and the stages so far, oldest first."""

@@ -9,12 +9,10 @@ import numpy as np
 from sampkit.diffusion.plan import Row
 from sampkit.diffusion.schedules import DiscreteVPSchedule
 from sampkit.diffusion.solvers._solver import Nodes, Solver, check_choice
-from sampkit.diffusion.solvers._steps import point, point_at
+from sampkit.diffusion.solvers._steps import point, point_at, transfer
 from sampkit.diffusion.solvers.deis import ADAMS, _from_nothing
 
 __all__ = ["PNDM"]
-
-Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,8 @@ class PNDM(Solver):
         return rows
 
 
-def _transfer(start: Point, end: Point) -> tuple[float, float]:
-    """Factor of the state and weight of one noise prediction between two points."""
-    a = end[0] / start[0]
-    return a, end[1] - a * start[1]
-
-
 def _adams(nodes: Nodes, n: int, call: int, kept: list[int]) -> Row:
-    a, weight = _transfer(point(nodes, n), point(nodes, n + 1))
+    a, weight = transfer(point(nodes, n), point(nodes, n + 1))
     ages = [call - each for each in reversed(kept)]
     w_eps = np.zeros(ages[-1] + 1)
     w_eps[ages] = weight * np.array(ADAMS[len(kept) - 1])
@@ -106,7 +98,7 @@ def _adams(nodes: Nodes, n: int, call: int, kept: list[int]) -> Row:
 
 def _two_calls(nodes: Nodes, n: int, call: int) -> list[Row]:
     """Heun: to the end, there again, and back with the mean of both outputs."""
-    a, weight = _transfer(point(nodes, n), point(nodes, n + 1))
+    a, weight = transfer(point(nodes, n), point(nodes, n + 1))
     t, end = (float(time) for time in nodes.t[n : n + 2])
     return [
         Row(t, a, w_eps=(weight,)),
@@ -120,8 +112,8 @@ def _four_calls(nodes: Nodes, n: int, call: int) -> list[Row]:
     discrete = isinstance(nodes.schedule, DiscreteVPSchedule)
     middle = t - ((t - end) // 2 if discrete else (t - end) / 2)
     start = point(nodes, n)
-    to_middle = _transfer(start, point_at(nodes, middle))
-    to_end = _transfer(start, point(nodes, n + 1))
+    to_middle = transfer(start, point_at(nodes, middle))
+    to_end = transfer(start, point(nodes, n + 1))
     return [
         Row(t, to_middle[0], w_eps=(to_middle[1],)),
         Row(middle, to_middle[0], w_eps=(to_middle[1],), anchor=call),
