@@ -64,7 +64,7 @@ class Run:
         for kept in step.kept:
             self.outputs[kept.place] = self._kept(kept, x, y, x0)
         if step.corrector is not None:
-            corrected = self._corrected(i, step.corrector, y)
+            corrected = self._sum(step.corrector, y)
             self._give_back(self.states[i])
             self.states[i] = corrected
         for mix in step.mixes:
@@ -111,9 +111,6 @@ class Run:
         if kept.ratio is None:  # the network may write its next output into the same memory
             return self._buffer(x).copy_(y)
         return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
-
-    def _corrected(self, i: int, corrector: Sum, y: Tensor) -> Tensor:
-        return self._sum(corrector, y)
 
     def _mix(self, mix: Mix) -> None:
         mixed = self._scaled(self.outputs.pop(mix.place), mix.a, last_use=True)
