@@ -12,6 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sampkit.diffusion._compensation_search import CompensationResult, search_compensation
+    from sampkit.diffusion._dualfast_tuning import tune_dualfast
     from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._law import (
         GaussianLaw,
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
         gaussian_response,
     )
     from sampkit.diffusion._teacher import teacher_trajectory
-    from sampkit.diffusion.accelerate import DualFast, DynamicCompensation, SolverSchedule
+    from sampkit.diffusion.accelerate import (
+        CompensationRegressor,
+        DualFast,
+        DynamicCompensation,
+        SolverSchedule,
+    )
     from sampkit.diffusion.adaptive import AdaptiveInfo, AdaptiveStep, adaptive_sample
     from sampkit.diffusion.analytic import EmpiricalDenoiser, GaussianMixture
     from sampkit.diffusion.coefficients import (
@@ -71,9 +78,16 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "sampkit.diffusion._compensation_search": ("CompensationResult", "search_compensation"),
+    "sampkit.diffusion._dualfast_tuning": ("tune_dualfast",),
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
-    "sampkit.diffusion.accelerate": ("DualFast", "DynamicCompensation", "SolverSchedule"),
+    "sampkit.diffusion.accelerate": (
+        "CompensationRegressor",
+        "DualFast",
+        "DynamicCompensation",
+        "SolverSchedule",
+    ),
     "sampkit.diffusion.adaptive": ("AdaptiveInfo", "AdaptiveStep", "adaptive_sample"),
     "sampkit.diffusion.analytic": ("EmpiricalDenoiser", "GaussianMixture"),
     "sampkit.diffusion.digits": ("DigitsDenoiser",),
@@ -142,6 +156,8 @@ __all__ = [
     "ClassifierFreeGuidance",
     "ClassifierGuidance",
     "Clip",
+    "CompensationRegressor",
+    "CompensationResult",
     "DPMSolver",
     "DiffusionModel",
     "DigitsDenoiser",
@@ -179,12 +195,14 @@ __all__ = [
     "lagrange_integral_weights",
     "mmd2",
     "sample",
+    "search_compensation",
     "search_solver_schedule",
     "sliced_wasserstein",
     "solver_from_dict",
     "teacher_trajectory",
     "time_grid",
     "trajectory_mse",
+    "tune_dualfast",
     "wasserstein_1d",
 ]
 

@@ -12,6 +12,7 @@ from sampkit.diffusion._torch import torch
 from sampkit.diffusion.models import Model
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
+from sampkit.diffusion.solvers._solver import check_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -190,11 +191,12 @@ def sample(
         shows_x0=callback is not None,
     )  # fmt: skip
     plan, calls = run.plan, run.calls
+    check_model(solver_or_plan, model, plan.grid)
     half = x.dtype in (torch.float16, torch.bfloat16)
     noises = _Noises(plan, run.states[0], generator, noise)
     trajectory: list[Tensor] = []
     first = first_output_of(plan, x, run.dtype)
-    for i in _steps(len(plan.rows), progress):
+    for i in steps(len(plan.rows), progress):
         if first is not None and i == 0:
             y = first
         else:
@@ -254,12 +256,23 @@ def plan_of(solver_or_plan: Any, schedule: NoiseSchedule, grid: Any) -> Plan:
     return plan
 
 
-def _steps(n: int, progress: bool) -> Iterable[int]:
+def steps(n: int, progress: bool, desc: str = "sampling", unit: str = "call") -> Iterable[int]:
+    """Numbers below n, with a bar if that is wanted."""
     if not progress:
         return range(n)
     from tqdm.auto import tqdm
 
-    return tqdm(range(n), desc="sampling", unit="call")
+    return tqdm(range(n), desc=desc, unit=unit)
+
+
+def check_states(model: Any, x: Any) -> None:
+    """Refuse what is no model, and states that are none."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"x must be a tensor, got {type(x).__name__}.")
+    if x.ndim == 0 or x.numel() == 0:
+        raise ValueError(f"x must hold states, of shape (B, ...), got shape {tuple(x.shape)}.")
 
 
 class _Noises:

@@ -47,6 +47,16 @@ class Mix(NamedTuple):
     a: float
     terms: Terms
 
+    def reweighted(self, old: Sequence[float], new: Sequence[float]) -> Mix:
+        """The mix of other weights, newest first; none of those it was made of may be 0."""
+        ages = range(1, len(old))
+        terms = zip(self.terms, ages, strict=True)
+        return Mix(
+            self.place,
+            new[0],
+            tuple((place, value / old[age] * new[age]) for (place, value), age in terms),
+        )
+
 
 class Step(NamedTuple):
     """One call and what follows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from sampkit.diffusion._program import Kept, Mix, Sum, program_of
@@ -68,7 +69,7 @@ class Run:
             self._give_back(self.states[i])
             self.states[i] = corrected
         for mix in step.mixes:
-            self._mix(mix)
+            self.mix(mix)
         for place in step.spent_at_call:
             self._give_back(self.outputs.pop(place))
         self.y = y
@@ -87,11 +88,26 @@ class Run:
         if step.drops_state:
             self._give_back(self.states.pop(i))
 
+    def mix(self, mix: Mix) -> None:
+        """Replace an output by a mix of it and older ones."""
+        mixed = self._scaled(self.outputs.pop(mix.place), mix.a, last_use=True)
+        for place, weight in mix.terms:
+            mixed = self._add(mixed, self.outputs[place], weight)
+        self.outputs[mix.place] = mixed
+
     def hand_out(self, i: int) -> Tensor:
         """State i, for good: it is never written to again."""
         state = self.states[i]
         self.mine.pop(id(state), None)
         return state
+
+    def fork(self) -> Run:
+        """A run that goes its own way from here; neither may write into what both hold."""
+        if not self.functional:
+            raise ValueError("a run that writes into its buffers cannot be forked.")
+        other = copy(self)
+        other.states, other.outputs = dict(self.states), dict(self.outputs)
+        return other
 
     def clear(self) -> None:
         """Let go of everything."""
@@ -111,12 +127,6 @@ class Run:
         if kept.ratio is None:  # the network may write its next output into the same memory
             return self._buffer(x).copy_(y)
         return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
-
-    def _mix(self, mix: Mix) -> None:
-        mixed = self._scaled(self.outputs.pop(mix.place), mix.a, last_use=True)
-        for place, weight in mix.terms:
-            mixed = self._add(mixed, self.outputs[place], weight)
-        self.outputs[mix.place] = mixed
 
     def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:
         base = self.states.pop(wanted.base) if wanted.last_use else self.states[wanted.base]

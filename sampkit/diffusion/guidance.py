@@ -20,7 +20,7 @@ def _per_sample(x: Tensor) -> tuple[int, ...]:
     return (-1,) + (1,) * (x.ndim - 1)
 
 
-class _Wrapper(Model):
+class Wrapper(Model):
     """A model around a model, in the same parametrisation."""
 
     def __init__(self, model: Model):
@@ -29,6 +29,11 @@ class _Wrapper(Model):
         self.model = model
         self.schedule = model.schedule
 
+    @property
+    def guidance(self) -> float:
+        """Scale of the guidance at work, here or in the model within; 1 for none."""
+        return self.model.guidance
+
     def _shares(self, t: Any, levels: Levels) -> tuple[Number, Number]:
         return self.model._shares(t, levels)
 
@@ -36,7 +41,7 @@ class _Wrapper(Model):
         return self.model._model_times(times)
 
 
-class ClassifierFreeGuidance(_Wrapper):
+class ClassifierFreeGuidance(Wrapper):
     """Classifier-free guidance: ``y = y_u + scale (y_c - y_u)``.
 
     Parameters
@@ -98,6 +103,11 @@ class ClassifierFreeGuidance(_Wrapper):
         self.scale, self.rescale = float(scale), float(rescale)
         self.null_cond, self.interval, self.batched = null_cond, interval, batched
 
+    @property
+    def guidance(self) -> float:
+        """Scale of the guidance."""
+        return self.scale
+
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         each = self.interval is not None and bool(np.isnan(call.t))  # rows have their own times
         outside = self.interval is not None and not each and not self._inside(call.t)
@@ -142,7 +152,7 @@ class ClassifierFreeGuidance(_Wrapper):
         return without, given
 
 
-class ClassifierGuidance(_Wrapper):
+class ClassifierGuidance(Wrapper):
     """Guidance by the gradient of a classifier of noisy states.
 
     Parameters
@@ -179,6 +189,11 @@ class ClassifierGuidance(_Wrapper):
         if not np.isfinite(scale):
             raise ValueError(f"scale must be a finite number, got {scale!r}.")
         self.log_prob, self.scale = log_prob, float(scale)
+
+    @property
+    def guidance(self) -> float:
+        """Scale of the guidance."""
+        return self.scale
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         y = self.model._output(x, call, cond)

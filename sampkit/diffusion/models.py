@@ -48,6 +48,11 @@ class Model(ABC):
 
     schedule: NoiseSchedule
 
+    @property
+    def guidance(self) -> float:
+        """Scale of the guidance at work; 1 for none."""
+        return 1.0
+
     @abstractmethod
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         """The network's output at a state."""

@@ -18,6 +18,8 @@ for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
     plan = solver.plan(schedule, grid)
     assert d.Plan.from_dict(plan.to_dict()) == plan
     d.gaussian_law(plan, 0.0, 1.0)
+ratios = d.CompensationRegressor.from_coefficients([0.0] * 8 + [1.0] + [0.0] * 27).predict(8, 3.0)
+assert d.DynamicCompensation(d.UniPC(2), ratios).plan(schedule, grid).n_evals == 8
 import sampkit.diffusion.search._evolution
 assert d.SolverSchedule.from_solver(d.DDIM(), schedule, grid).plan(schedule).n_evals == 8
 d.energy_distance([[0.0], [1.0]], [[0.0], [2.0]])
@@ -59,6 +61,8 @@ def test_plans_do_without_it():
                 "from sampkit.diffusion import TimeShift",
                 "from sampkit.diffusion import adaptive_sample",
                 "import sampkit.diffusion.interop",
+                "from sampkit.diffusion import search_compensation",
+                "from sampkit.diffusion import tune_dualfast",
             ),
         ),
         ("diffusers", ("from sampkit.diffusion.interop import PlanScheduler",)),

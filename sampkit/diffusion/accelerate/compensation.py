@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +13,11 @@ from sampkit.diffusion.accelerate._transform import base_plan, check_solver
 from sampkit.diffusion.coefficients import lagrange_basis
 from sampkit.diffusion.plan import Plan
 from sampkit.diffusion.schedules import NoiseSchedule
-from sampkit.diffusion.solvers._solver import Solver, check_int
+from sampkit.diffusion.solvers._solver import Solver, check_int, check_model
 
 __all__ = ["DynamicCompensation"]
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,22 @@ class DynamicCompensation(Solver):
         """
         return self.solver.n_evals(n_steps)
 
+    def check_model(self, model: Any, grid: npt.ArrayLike) -> None:
+        """Warn if the compensated solver and a model do not go together.
+
+        Parameters
+        ----------
+        model : DiffusionModel or wrapper
+            What it is about to run on.
+        grid : array-like of shape (n_steps + 1,)
+            Strictly falling times.
+
+        Returns
+        -------
+        None
+        """
+        check_model(self.solver, model, grid)
+
     def plan(self, schedule: NoiseSchedule, grid: npt.ArrayLike) -> Plan:
         """Work out all rows on a grid.
 
@@ -110,18 +129,26 @@ class DynamicCompensation(Solver):
                 f"ratios must hold one number for each of the {len(plan.rows)} calls, got "
                 f"{len(self.ratios)}."
             )
-        rows = list(plan.rows)
-        times = plan.times
-        for i, ratio in enumerate(self.ratios):
-            if ratio == 1:
-                continue
-            if rows[i].mix is not None:
-                raise ValueError("solver mixes outputs already: compensate it before that.")
-            moved = ratio * times[i] + (1 - ratio) * times[i - 1]
-            history = times[i - np.arange(self.order + 1)]
-            weights = lagrange_basis(history, np.array([moved]))[:, 0]
-            rows[i] = replace(rows[i], mix=tuple(weights.tolist()))
-        return replace(plan, rows=tuple(rows))
+        return compensated(plan, self.ratios, self.order)
 
     def _rows(self, nodes: Any) -> list[Any]:
         return list(self.plan(nodes.schedule, nodes.t).rows)
+
+
+def compensated(plan: Plan, ratios: Sequence[float], order: int) -> Plan:
+    """A plan whose outputs are moved in time before they are reused."""
+    rows = list(plan.rows)
+    for i, ratio in enumerate(ratios):
+        if ratio == 1:
+            continue
+        if rows[i].mix is not None:
+            raise ValueError("solver mixes outputs already: compensate it before that.")
+        weights = moving_weights(plan.times, i, order, np.array([ratio]))[0]
+        rows[i] = replace(rows[i], mix=tuple(weights.tolist()))
+    return replace(plan, rows=tuple(rows))
+
+
+def moving_weights(times: FloatArray, i: int, order: int, ratios: FloatArray) -> FloatArray:
+    """Weights of the outputs of calls i, i - 1, ..., one row for each ratio at call i."""
+    moved = ratios * times[i] + (1 - ratios) * times[i - 1]
+    return lagrange_basis(times[i - np.arange(order + 1)], moved).T

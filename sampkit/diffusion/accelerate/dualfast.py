@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from sampkit.diffusion.accelerate._transform import base_plan, check_solver
 from sampkit.diffusion.plan import Plan, Row, Update
 from sampkit.diffusion.schedules import NoiseSchedule
-from sampkit.diffusion.solvers._solver import Solver, check_choice
+from sampkit.diffusion.solvers._solver import Solver, check_choice, check_model
 
 __all__ = ["DualFast"]
+
+MOST_GUIDANCE = 2.0  # above it high orders get worse, as measured on digits
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class DualFast(Solver):
     ------
     ValueError
         A parameter out of range, or a solver of several calls a step.
+
+    Warns
+    -----
+    UserWarning
+        When run with a base of more than first order on a model guided with a scale above 2.
 
     Notes
     -----
@@ -90,6 +98,34 @@ class DualFast(Solver):
         int
         """
         return self.solver.n_evals(n_steps)
+
+    def check_model(self, model: Any, grid: npt.ArrayLike) -> None:
+        """Warn of a high order under guidance, which the extrapolation strengthens further.
+
+        Parameters
+        ----------
+        model : DiffusionModel or wrapper
+            What it is about to run on.
+        grid : array-like of shape (n_steps + 1,)
+            Strictly falling times.
+
+        Returns
+        -------
+        None
+        """
+        check_model(self.solver, model, grid)
+        scale = getattr(model, "guidance", 1.0)
+        if self.c == 0 or scale <= MOST_GUIDANCE:
+            return
+        rows = self.solver.plan(model.schedule, grid).rows
+        if any(row.depth > 1 or row.corrector is not None for row in rows):
+            warnings.warn(
+                f"DualFast acts like more guidance: on a model guided with scale {scale:g} and a "
+                f"solver of more than first order, here {self.solver!r}, it makes samples worse. "
+                "Use DDIM, a smaller c, or the solver as it is.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _strength(self, i: int, n: int) -> float:
         if i == 0:

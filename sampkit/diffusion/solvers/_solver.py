@@ -170,6 +170,13 @@ class Nodes:
         return max(n + 1 - self.starts_empty, 1)
 
 
+def check_model(solver: Any, model: Any, grid: Any) -> None:
+    """Let a solver warn of a model; what merely plans has nothing to say."""
+    check = getattr(solver, "check_model", None)
+    if check is not None:
+        check(model, grid)
+
+
 def refuse_rising(grid: Any, solver: Any) -> None:
     """Refuse a grid from data to noise."""
     if rises(grid):
