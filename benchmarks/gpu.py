@@ -1,11 +1,12 @@
-"""``python -m benchmarks gpu``: what the min-max search does on the GPU of this machine.
+"""``python -m benchmarks gpu``: the min-max search and the steps of plans on this machine's GPU.
 
 Runs the tests marked ``gpu``, then measures the fused kernels against the copy bandwidth of the
 same run (roofline), the filter of pairs, the matrix products of the screen, and the quantization
 of one layer: 768 outputs, 768 inputs, 131,072 calibration rows, 3 bits; the CPU of the same
-machine does a few of the outputs with the same functions. Writes ``results/gpu-<device>.md``. On a
-machine without CuPy or a GPU it says so, writes nothing and ends with 0, since
-``python -m benchmarks`` runs every family.
+machine does a few of the outputs with the same functions. Writes ``results/gpu-<device>.md``. Then
+measures the step of a plan beside diffusers' schedulers (`benchmarks._diffusion_gpu`) and writes
+``results/gpu-diffusion-<device>.md``. On a machine without CuPy, PyTorch or a GPU it says so,
+writes nothing and ends with 0, since ``python -m benchmarks`` runs every family.
 """
 
 from __future__ import annotations
@@ -369,14 +370,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.parse_args(argv)
     xp = device()
     if xp is None:
-        print("gpu: CuPy finds no GPU on this machine; nothing was measured")
-        return 0
-    name = xp.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    text = report(xp, Size(), name, run_tests())
-    RESULTS.mkdir(exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    (RESULTS / f"gpu-{slug}.md").write_text(text)
+        print("gpu: CuPy finds no GPU on this machine; the min-max search was not measured")
+    else:
+        name = xp.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        keep("gpu", name, report(xp, Size(), name, run_tests()))
+    steps_of_plans()
     return 0
+
+
+def steps_of_plans() -> None:
+    """The part of the diffusion family."""
+    from benchmarks import _diffusion_gpu
+
+    if why := _diffusion_gpu.missing():
+        print(f"gpu: {why}; the steps of plans were not measured")
+        return
+    import torch
+
+    name = torch.cuda.get_device_name()
+    keep("gpu-diffusion", name, _diffusion_gpu.report("cuda", name))
+
+
+def keep(what: str, device: str, text: str) -> None:
+    """Write a page, named after the device."""
+    RESULTS.mkdir(exist_ok=True)
+    slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+    (RESULTS / f"{what}-{slug}.md").write_text(text)
 
 
 if __name__ == "__main__":

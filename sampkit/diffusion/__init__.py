@@ -12,6 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sampkit.diffusion._compare import compare
+    from sampkit.diffusion._compare_display import SolverComparisonDisplay
     from sampkit.diffusion._compensation_search import CompensationResult, search_compensation
     from sampkit.diffusion._dualfast_tuning import tune_dualfast
     from sampkit.diffusion._executor import initial_noise, sample
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         gaussian_law,
         gaussian_response,
     )
+    from sampkit.diffusion._many import ManySamples, sample_many
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import (
         CompensationRegressor,
@@ -78,6 +81,9 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "sampkit.diffusion._compare": ("compare",),
+    "sampkit.diffusion._compare_display": ("SolverComparisonDisplay",),
+    "sampkit.diffusion._many": ("ManySamples", "sample_many"),
     "sampkit.diffusion._compensation_search": ("CompensationResult", "search_compensation"),
     "sampkit.diffusion._dualfast_tuning": ("tune_dualfast",),
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
@@ -171,10 +177,12 @@ __all__ = [
     "GaussianLaw",
     "GaussianMixture",
     "GaussianResponse",
+    "ManySamples",
     "NoiseSchedule",
     "Plan",
     "Row",
     "SearchResult",
+    "SolverComparisonDisplay",
     "SolverSchedule",
     "TimeShift",
     "UniPC",
@@ -183,6 +191,7 @@ __all__ = [
     "VPCosineSchedule",
     "VPLinearSchedule",
     "adaptive_sample",
+    "compare",
     "ddim_row",
     "energy_distance",
     "exact_weights",
@@ -195,6 +204,7 @@ __all__ = [
     "lagrange_integral_weights",
     "mmd2",
     "sample",
+    "sample_many",
     "search_compensation",
     "search_solver_schedule",
     "sliced_wasserstein",

@@ -7,16 +7,16 @@ from typing import Any
 import sampkit.diffusion._torch  # noqa: F401  (its lack is said first)
 
 try:
-    from diffusers import ConfigMixin as _ConfigMixin  # type: ignore[attr-defined, import-not-found, unused-ignore]
+    from diffusers import ConfigMixin as _ConfigMixin
     from diffusers import SchedulerMixin as _SchedulerMixin
-    from diffusers.schedulers.scheduling_utils import (  # type: ignore[attr-defined, import-not-found, unused-ignore]
+    from diffusers.schedulers.scheduling_utils import (
         KarrasDiffusionSchedulers as _Exchangeable,
     )
     from diffusers.schedulers.scheduling_utils import SchedulerOutput as _SchedulerOutput
 except ImportError as error:
     raise ImportError(
         "sampkit.diffusion.interop puts plans into diffusers and needs it beside PyTorch: "
-        "pip install sampkit[diffusion] diffusers."
+        "pip install sampkit[diffusers] (pip install sampkit[diffusion] brings PyTorch alone)."
     ) from error
 
 ConfigMixin: Any = _ConfigMixin

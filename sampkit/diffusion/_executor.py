@@ -67,10 +67,15 @@ def initial_noise(
     """
     like = torch.empty(0, dtype=dtype, device=device)
     noise = normal_noise(tuple(shape), like, generator)
-    start = float(np.asarray(grid, dtype=np.float64).ravel()[0])
+    factor = start_factor(schedule, float(np.asarray(grid, dtype=np.float64).ravel()[0]))
+    return noise if factor == 1 else noise * factor
+
+
+def start_factor(schedule: NoiseSchedule, start: float) -> float:
+    """Standard deviation of the states at a start: 1 where the schedule preserves variance."""
     sigma = float(schedule.sigma(start))
     total = sigma**2 + float(schedule.alpha(start)) ** 2
-    return noise if abs(total - 1) < 1e-9 else noise * sigma
+    return 1.0 if abs(total - 1) < 1e-9 else sigma
 
 
 def normal_noise(shape: tuple[int, ...], like: Tensor, generator: Generators) -> Tensor:

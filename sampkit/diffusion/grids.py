@@ -12,7 +12,7 @@ from scipy.special import betaincinv
 
 from sampkit.diffusion.schedules import DiscreteVPSchedule, FlowSchedule, NoiseSchedule
 
-__all__ = ["check_grid", "time_grid"]
+__all__ = ["SPACINGS", "check_grid", "time_grid"]
 
 FloatArray = npt.NDArray[np.float64]
 Places = Callable[[int, tuple[float, float]], FloatArray]
@@ -20,6 +20,7 @@ Places = Callable[[int, tuple[float, float]], FloatArray]
 _IN_TIME = ("time", "quadratic", "beta")
 _IN_NOISE = ("logsnr", "exponential", "karras")
 _INTEGER = ("linspace", "leading", "trailing")
+SPACINGS = (*_IN_TIME, *_IN_NOISE, *_INTEGER)
 
 
 def time_grid(
@@ -110,8 +111,7 @@ def time_grid(
         if nodes < n:
             grid = np.append(grid, end)
     else:
-        known = ", ".join((*_IN_TIME, *_IN_NOISE, *_INTEGER))
-        raise ValueError(f"spacing must be one of {known}, got {spacing!r}.")
+        raise ValueError(f"spacing must be one of {', '.join(SPACINGS)}, got {spacing!r}.")
     if final == "zero":
         grid[-1] = schedule.zero_node
     nodes = check_grid(schedule, grid)

@@ -18,6 +18,7 @@ for solver in (d.DDIM(), d.DPMSolver(3), d.DEIS(3), d.UniPC(3), d.PNDM()):
     plan = solver.plan(schedule, grid)
     assert d.Plan.from_dict(plan.to_dict()) == plan
     d.gaussian_law(plan, 0.0, 1.0)
+assert d.SolverComparisonDisplay.__name__ == "SolverComparisonDisplay"
 ratios = d.CompensationRegressor.from_coefficients([0.0] * 8 + [1.0] + [0.0] * 27).predict(8, 3.0)
 assert d.DynamicCompensation(d.UniPC(2), ratios).plan(schedule, grid).n_evals == 8
 import sampkit.diffusion.search._evolution
@@ -55,6 +56,8 @@ def test_plans_do_without_it():
             "torch",
             (
                 "from sampkit.diffusion import sample",
+                "from sampkit.diffusion import compare",
+                "from sampkit.diffusion import sample_many",
                 "import sampkit.diffusion.models",
                 "from sampkit.diffusion import search_solver_schedule",
                 "import sampkit.diffusion as d; d.DiffusionModel",

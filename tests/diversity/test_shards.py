@@ -7,7 +7,7 @@ from itertools import pairwise
 import dask
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,18 +115,8 @@ def test_too_many_warn(kit):
 
 
 @pytest.fixture(scope="module")
-def client():
-    with (
-        dask.config.set({"distributed.worker.memory.terminate": False}),
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",  # any free port
-            memory_limit=None,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+def client(two_workers):
+    with Client(two_workers) as client:
         yield client
 
 
