@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks._measure import Case, measure
 from benchmarks.diffusion import as_markdown
 from sampkit.diffusion import UniPC, VPLinearSchedule, time_grid
-from sampkit.diffusion._streams import NoiseStreams
+from sampkit.diffusion.many._streams import NoiseStreams
 
 try:
     import torch

@@ -36,7 +36,7 @@ def noise(n, seed):
 # grids of several spacings.
 calls = [5, 8]
 found = {
-    n: search_solver_schedule(model, n, noise(128, 0), budget=200, random_state=0) for n in calls
+    n: search_solver_schedule(model, n, noise(128, 0), budget=300, random_state=0) for n in calls
 }
 for n, result in found.items():
     print(f"{n} calls: error {result.score:.5f}, on fresh noise {result.fresh_score:.5f}")

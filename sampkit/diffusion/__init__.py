@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sampkit.diffusion._compare import compare
     from sampkit.diffusion._compare_display import SolverComparisonDisplay
-    from sampkit.diffusion._compensation_search import CompensationResult, search_compensation
-    from sampkit.diffusion._dualfast_tuning import tune_dualfast
     from sampkit.diffusion._executor import initial_noise, sample
     from sampkit.diffusion._law import (
         GaussianLaw,
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
         gaussian_law,
         gaussian_response,
     )
-    from sampkit.diffusion._many import ManySamples, sample_many
     from sampkit.diffusion._teacher import teacher_trajectory
     from sampkit.diffusion.accelerate import (
         CompensationRegressor,
@@ -46,6 +43,7 @@ if TYPE_CHECKING:
         Clip,
         DynamicThreshold,
     )
+    from sampkit.diffusion.many._sample_many import ManySamples, sample_many
     from sampkit.diffusion.models import DiffusionModel, EDMPrecond
     from sampkit.diffusion.plan import Plan, Row, Update
     from sampkit.diffusion.schedules import (
@@ -57,6 +55,8 @@ if TYPE_CHECKING:
         VPCosineSchedule,
         VPLinearSchedule,
     )
+    from sampkit.diffusion.search._compensation import CompensationResult, search_compensation
+    from sampkit.diffusion.search._dualfast import tune_dualfast
     from sampkit.diffusion.search._result import SearchResult
     from sampkit.diffusion.search._solver_schedule import search_solver_schedule
     from sampkit.diffusion.solvers import (
@@ -83,9 +83,9 @@ if TYPE_CHECKING:
 _HOME = {
     "sampkit.diffusion._compare": ("compare",),
     "sampkit.diffusion._compare_display": ("SolverComparisonDisplay",),
-    "sampkit.diffusion._many": ("ManySamples", "sample_many"),
-    "sampkit.diffusion._compensation_search": ("CompensationResult", "search_compensation"),
-    "sampkit.diffusion._dualfast_tuning": ("tune_dualfast",),
+    "sampkit.diffusion.many._sample_many": ("ManySamples", "sample_many"),
+    "sampkit.diffusion.search._compensation": ("CompensationResult", "search_compensation"),
+    "sampkit.diffusion.search._dualfast": ("tune_dualfast",),
     "sampkit.diffusion._executor": ("initial_noise", "sample"),
     "sampkit.diffusion._teacher": ("teacher_trajectory",),
     "sampkit.diffusion.accelerate": (

@@ -65,7 +65,7 @@ class Run:
         for kept in step.kept:
             self.outputs[kept.place] = self._kept(kept, x, y, x0)
         if step.corrector is not None:
-            corrected = self._corrected(i, step.corrector, y)
+            corrected = self._sum(step.corrector, y)
             self._give_back(self.states[i])
             self.states[i] = corrected
         for mix in step.mixes:
@@ -127,9 +127,6 @@ class Run:
         if kept.ratio is None:  # the network may write its next output into the same memory
             return self._buffer(x).copy_(y)
         return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
-
-    def _corrected(self, i: int, corrector: Sum, y: Tensor) -> Tensor:
-        return self._sum(corrector, y)
 
     def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:
         base = self.states.pop(wanted.base) if wanted.last_use else self.states[wanted.base]

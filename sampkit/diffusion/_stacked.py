@@ -211,11 +211,16 @@ class StackedRun(Run):
                 self.mine[id(held[place])] = held[place]
         self._bind()
 
-    # --- arithmetic with one number for each plan ------------------------------------------------
+    def receive(self, i: int, y: Tensor) -> Tensor | None:
+        """Keep the outputs at state i, correct the states of the plans that do, mix."""
+        predicted, without = self.states[i], self._uncorrected[i]
+        x0 = super().receive(i, y)
+        if without is not None and self.steps[i].corrector is not None:
+            # its buffer is free by now, but nothing was written there since
+            self.states[i] = self._add(self.states[i], predicted, without)
+        return x0
 
-    def _corrected(self, i: int, corrector: Sum, y: Tensor) -> Tensor:
-        corrected, without = self._sum(corrector, y), self._uncorrected[i]
-        return corrected if without is None else self._add(corrected, self.states[i], without)
+    # --- arithmetic with one number for each plan ------------------------------------------------
 
     def _kept(self, kept: Kept, x: Tensor, y: Tensor, x0: Tensor | None) -> Tensor:
         if kept.ratio is None:

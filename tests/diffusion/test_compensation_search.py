@@ -29,7 +29,7 @@ from sampkit.diffusion import (  # noqa: E402
     time_grid,
     trajectory_mse,
 )
-from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search  # noqa: E402
+from sampkit.diffusion.search._ratios import best_of_polynomial, best_of_search  # noqa: E402
 
 torch.set_num_threads(1)
 VP = VPLinearSchedule()

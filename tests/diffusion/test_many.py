@@ -30,8 +30,8 @@ from sampkit.diffusion import (  # noqa: E402
     sample_many,
     time_grid,
 )
-from sampkit.diffusion._many_store import known_key  # noqa: E402
-from sampkit.diffusion._streams import NoiseStreams  # noqa: E402
+from sampkit.diffusion.many._store import known_key  # noqa: E402
+from sampkit.diffusion.many._streams import NoiseStreams  # noqa: E402
 
 torch.set_num_threads(1)
 S = VPLinearSchedule()

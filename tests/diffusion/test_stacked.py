@@ -190,3 +190,23 @@ def test_what_cannot_run_together(solvers, steps, message):
     plans = [s.plan(VP, time_grid(VP, n)) for s, n in zip(solvers, steps, strict=True)]
     with pytest.raises(ValueError, match=message):
         sample_stacked(LAW.model(VP), start(), plans)
+
+
+def test_nothing_waits_for_the_device(strict):
+    model = DiffusionModel(lambda x, t: x * t[:, None].to(x.dtype) * 0.1, VP)
+    x = start(dtype=torch.float32).as_subclass(strict)
+    guided = ClassifierFreeGuidance(
+        DiffusionModel(lambda x, t, cond: x * 0.1 + cond, VP),
+        2.0,
+        torch.zeros(1, 2),
+        interval=(0.2, 0.7),
+    )
+    grids = [time_grid(VP, 6), time_grid(VP, 6, "time"), time_grid(VP, 6, "quadratic")]
+    solvers = (UniPC(3), DPMSolver(2, "eps"), DDIM())
+    plans = [solver.plan(VP, grid) for solver, grid in zip(solvers, grids, strict=True)]
+    for each, cond in ((model, None), (guided, torch.ones(6, 2))):
+        with torch.no_grad():
+            out = sample_stacked(each, x, plans, cond=cond)
+        assert isinstance(out, strict)
+    with pytest.raises(AssertionError, match="waits for the device"):
+        float(out.sum())

@@ -164,7 +164,8 @@ class SolverSchedule(Solver):
         held = nodes.history(n) - 1
         q = [min(self.first_derivative_points[n], held)] + [p - 1] * (p - 2)
         weights = np.zeros(max([p, *(points + 1 for points in q)]) if p > 1 else 1)
-        weights[0] = float(exp_moments(kernel.H, 0))
+        moments = exp_moments(kernel.H, np.arange(p)).tolist()
+        weights[0] = moments[0]
         for i in range(1, p):
             points = q[i - 1]
             r = places(nodes, n, points + 1)[1:]
@@ -174,7 +175,7 @@ class SolverSchedule(Solver):
             table = r ** j[:, None] / factorials[:, None]
             a = np.linalg.solve(table, (j == i).astype(np.float64))
             relaxed = 1 + self.relaxations[n] * kernel.h if i == 1 else 1.0
-            term = relaxed * float(exp_moments(kernel.H, i)) / factorial(i) * a
+            term = relaxed * moments[i] / factorial(i) * a
             weights[1 : points + 1] += term
             weights[0] -= term.sum()
         return weights

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion._many_batch import Batch, Conditions, Recipe, batches
-from sampkit.diffusion._many_store import Store
+from sampkit.diffusion.many._batch import Batch, Conditions, Recipe, batches
+from sampkit.diffusion.many._store import Store
 
 __all__ = ["fill"]
 
@@ -37,7 +37,7 @@ def fill(
 
     def run(todo: Iterable[Batch], take: Take) -> None:
         if client is not None:
-            from sampkit.diffusion._many_cluster import make_on
+            from sampkit.diffusion.many._cluster import make_on
 
             make_on(client, recipe, conditions, todo, take)
             return

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from sampkit.diffusion._executor import check_states, steps
 from sampkit.diffusion._program import Step
-from sampkit.diffusion._ratio_search import best_of_polynomial, best_of_search
 from sampkit.diffusion._run import Run, first_output_of, run_of
 from sampkit.diffusion._teacher import teacher_trajectory
 from sampkit.diffusion._torch import torch
@@ -26,6 +25,7 @@ from sampkit.diffusion.accelerate.compensation import compensated, moving_weight
 from sampkit.diffusion.guidance import Wrapper
 from sampkit.diffusion.models import Call, Model
 from sampkit.diffusion.plan import Plan
+from sampkit.diffusion.search._ratios import best_of_polynomial, best_of_search
 from sampkit.diffusion.solvers._solver import check_choice, check_int, check_model
 
 if TYPE_CHECKING:

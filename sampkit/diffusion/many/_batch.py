@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sampkit.diffusion._executor import start_factor
-from sampkit.diffusion._streams import NoiseStreams
 from sampkit.diffusion._task import Task
 from sampkit.diffusion._torch import torch
+from sampkit.diffusion.many._streams import NoiseStreams
 from sampkit.diffusion.models import Model
 
 __all__ = ["Batch", "Conditions", "Recipe", "batches"]

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sampkit.diffusion._many_batch import Batch, Conditions, Recipe
+from sampkit.diffusion.many._batch import Batch, Conditions, Recipe
 
 __all__ = ["make_on"]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sampkit.diffusion._many_batch import Conditions, Recipe
-from sampkit.diffusion._many_run import fill
-from sampkit.diffusion._many_store import known_key, store_of
-from sampkit.diffusion._streams import NoiseStreams
 from sampkit.diffusion._task import task_of
 from sampkit.diffusion._torch import torch
+from sampkit.diffusion.many._batch import Conditions, Recipe
+from sampkit.diffusion.many._run import fill
+from sampkit.diffusion.many._store import known_key, store_of
+from sampkit.diffusion.many._streams import NoiseStreams
 from sampkit.diffusion.models import Model
 
 __all__ = ["ManySamples", "sample_many"]
