@@ -138,7 +138,7 @@ class CoresetRegressor(_OnCoreset, ResampledRegressor):
     >>> sampler = LewisWeightSampler(p=1.5, n_samples=500, target="Xy", random_state=0)
     >>> model = CoresetRegressor(LpRegressor(p=1.5), sampler).fit(X, y)
     >>> model.coreset_indices_.size, model.estimator_.coef_.round(1).tolist()
-    (500, [0.0, 1.0, 2.0, 3.0, 3.9])
+    (500, [0.1, 0.9, 2.0, 3.0, 4.0])
     """
 
     def __init__(self, estimator: Any = None, sampler: Any = None) -> None:
