@@ -92,7 +92,7 @@ pictures["999 steps of DDIM"] = wanted
 figure, axes = plt.subplots(len(pictures), 1, figsize=(10, 4.4), layout="constrained")
 for ax, (name, x) in zip(axes, pictures.items(), strict=True):
     spaced = np.pad(digits.to_images(x), ((0, 0), (0, 0), (1, 1)))
-    ax.imshow(np.hstack(list(spaced)), cmap="gray", vmin=0, vmax=1)
+    ax.imshow(np.hstack(list(spaced)), cmap="gray_r", vmin=0, vmax=1)
     error = f"error {float((x - wanted).square().mean()):.3f}" if x is not wanted else ""
     ax.set_ylabel(f"{name}\n{error}", rotation=0, ha="right", va="center", fontsize=9)
     ax.set(xticks=[], yticks=[])
