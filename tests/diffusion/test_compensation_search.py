@@ -396,6 +396,29 @@ def test_gradients_of_x_are_no_hindrance():
     )
 
 
+def test_an_interruption_keeps_the_ratios_found():
+    grid = time_grid(MODEL.schedule, 8)
+    whole = search_compensation(MODEL, UniPC(2), grid, start(), target=teacher(grid))
+    done = []
+
+    class Interrupted(Counting):
+        def count(self, x, t):
+            if len(done) == 3 and self.n >= 0:
+                self.n = -(10**6)  # once
+                raise KeyboardInterrupt
+            return super().count(x, t)
+
+    with pytest.warns(UserWarning, match="interrupted: the ratios from call 5 on are 1"):
+        found = search_compensation(
+            Interrupted(), UniPC(2), grid, start(), target=teacher(grid), accept="always",
+            callback=lambda i, ratio, loss: done.append(i),
+        )  # fmt: skip
+    assert done == [2, 3, 4]
+    assert_allclose(found.ratios[:5], whole.ratios[:5], atol=1e-12)
+    assert (found.ratios[5:] == 1).all()
+    assert np.isfinite(found.losses).all()
+
+
 def test_a_callback_sees_and_stops(capsys):
     grid, seen = time_grid(VP, 7), []
 

@@ -8,6 +8,7 @@ an exact minimum. Where a corrector needs the next call, a bounded scalar search
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,7 @@ def search_compensation(
         better can be worse in the end, above all under strong guidance.
     callback : callable or None, default=None
         ``callback(i, ratio, loss)`` after every searched call; a true result ends the search, and
-        the ratios that are left stay 1.
+        the ratios that are left stay 1. Ctrl-C does so too, with a warning.
     progress : bool, default=False
         Show a bar of tqdm.
 
@@ -281,7 +282,15 @@ class _Walk:
                 run, losses[i] = self._moved(run, i, 1.0)
                 base_losses[i] = losses[i]
                 continue
-            run, ratios[i], losses[i], base_losses[i] = self._best(run, i)
+            try:
+                best = self._best(run, i)
+            except KeyboardInterrupt:
+                warnings.warn(f"interrupted: the ratios from call {i} on are 1.", stacklevel=3)
+                first = n
+                run, losses[i] = self._moved(run, i, 1.0)
+                base_losses[i] = losses[i]
+                continue
+            run, ratios[i], losses[i], base_losses[i] = best
             if callback is not None and callback(i, float(ratios[i]), float(losses[i])):
                 first = n
         return CompensationResult(ratios, losses, base_losses, 0)
