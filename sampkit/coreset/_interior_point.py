@@ -18,8 +18,10 @@ __all__ = [
     "central_path",
     "certified",
     "check_loss",
+    "fits",
     "interior_point",
     "least_squares",
+    "proved",
     "solve_definite",
     "weighted_gram",
 ]
@@ -103,13 +105,35 @@ def interior_point(
     """
     high, low = box(c, quantile)
     x, residual = least_squares(A, b, c)
-    floor = EXACT * float(c @ np.abs(b))
-    if float(c @ np.abs(residual)) <= floor:
+    if fits(b, residual, c, 1.0):
         return Solution(x, check_loss(residual, high, low), 0.0, 0, True)
-    found = central_path(A, b, c, quantile, x, tol, max_iter, floor)
+    # from there on residuals alone: what all of y has in common would round them away
+    floor = EXACT * float(c @ np.abs(residual))
+    found = central_path(A, residual, c, quantile, np.zeros_like(x), tol, max_iter, floor)
+    return proved(A, residual, c, quantile, found, tol)._replace(x=x + found.x)
+
+
+def fits(b: Vector, residual: Vector, c: Vector, p: float) -> bool:
+    """Whether the residuals are rounding, in the norm in which they count."""
+    if float(c @ np.abs(residual)) > EXACT * float(c @ np.abs(b)):
+        return False
+    largest = float(np.abs(residual).max())
+    if p == 1 or largest == 0:
+        return True
+    share = float(c @ (np.abs(residual) / largest) ** p) ** (1 / p)
+    peak = float(np.abs(b).max())
+    return largest * share <= EXACT * peak * float(c @ (np.abs(b) / peak) ** p) ** (1 / p)
+
+
+def proved(
+    A: Vector, b: Vector, c: Vector, quantile: float | None, found: Path, tol: float
+) -> Solution:
+    """Where a path has come to, with a bound; a bound that is close enough settles it."""
+    high, low = box(c, quantile)
     objective = check_loss(b - A @ found.x, high, low)
     bound = certified(A, b, c, found.z, high, low, objective * (1 - tol))
-    return Solution(found.x, objective, bound, found.n_iter, found.converged)
+    converged = found.converged or objective - bound <= tol * objective
+    return Solution(found.x, objective, bound, found.n_iter, converged)
 
 
 class Path(NamedTuple):

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.linalg import lapack
 
 from sampkit.coreset._interior_point import (
-    EXACT,
     Solution,
+    fits,
     least_squares,
     solve_definite,
     weighted_gram,
@@ -94,9 +94,10 @@ def quasi_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_iter
     solution; near it, projected onto ``Aᵀz = 0``, they are a bound.
     """
     x, residual = least_squares(A, b, c)
-    if float(c @ np.abs(residual)) <= EXACT * float(c @ np.abs(b)):
+    if fits(b, residual, c, p):
         return Solution(x, float(c @ np.abs(residual) ** p), 0.0, 0, True)
-    descent = _Descent(A, b, c, p, x, residual)
+    # from there on residuals alone: what all of y has in common would round them away
+    descent = _Descent(A, residual, c, p, np.zeros_like(x), residual)
     n_iter = 0
     with np.errstate(over="ignore", invalid="ignore"):  # of trial steps that go too far
         while True:
@@ -109,7 +110,7 @@ def quasi_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_iter
         objective = np.exp(descent.log_objective())
     # a gap within rounding of 0 may come out on either side of it
     dual = float(objective * min(1.0 - gap, 1.0))
-    return Solution(descent.x, float(objective), dual, n_iter, gap <= tol)
+    return Solution(x + descent.x, float(objective), dual, n_iter, gap <= tol)
 
 
 class _Descent:
