@@ -57,7 +57,7 @@ def damped_newton(
     step's own residual, times the weights, is dual feasible: a bound at no cost.
     """
     least, residual = least_squares(A, b, c)
-    if fits(b, residual, c, p):
+    if fits(A, b, c, p, least, residual):
         return Solution(least, float(c @ np.abs(residual) ** p), 0.0, 0, True)
     # from there on residuals alone: what all of y has in common would round them away
     b, x = residual, np.zeros_like(least)
@@ -84,6 +84,9 @@ def damped_newton(
         decrease = log_f - log_new
         if t:
             x, residual, log_f = x + t * dx, moved, log_new
+        if log_f == -np.inf:  # nothing is left to lower
+            converged = True
+            break
         gap = -np.expm1(bound - log_f)
         converged = gap <= tol and (decrease <= DECREASE or gap <= DONE)
         if t == 0 and not converged:

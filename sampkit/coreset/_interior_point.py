@@ -31,6 +31,7 @@ BLOCK = 4096  # rows of the scaled copy that the normal matrix is made from
 TO_BOUNDARY = 0.9995  # share of the way to the boundary that a step goes
 JITTER = (1e-15, 1e-13, 1e-10)  # of the mean eigenvalue; more only when the factorisation fails
 SMALL_RESIDUAL = 1e-6  # share of y below which the fit may be exact, but for rounding
+LOOSE = 100  # times the gap wanted: what making z feasible may cost at the end of the path
 ROOM = 1e-6  # product of the distances to both sides of the box, in squares of its width
 EXACT = 32 * float(np.finfo(np.float64).eps)  # what an exact fit leaves of y is rounding
 
@@ -105,34 +106,48 @@ def interior_point(
     """
     high, low = box(c, quantile)
     x, residual = least_squares(A, b, c)
-    if fits(b, residual, c, 1.0):
+    if fits(A, b, c, 1.0, x, residual):
         return Solution(x, check_loss(residual, high, low), 0.0, 0, True)
     # from there on residuals alone: what all of y has in common would round them away
     floor = EXACT * float(c @ np.abs(residual))
     found = central_path(A, residual, c, quantile, np.zeros_like(x), tol, max_iter, floor)
-    return proved(A, residual, c, quantile, found, tol)._replace(x=x + found.x)
+    rounding = EXACT * float(c @ np.abs(b))
+    return proved(A, residual, c, quantile, found, tol, rounding)._replace(x=x + found.x)
 
 
-def fits(b: Vector, residual: Vector, c: Vector, p: float) -> bool:
-    """Whether the residuals are rounding, in the norm in which they count."""
+def fits(A: Vector, b: Vector, c: Vector, p: float, x: Vector, residual: Vector) -> bool:
+    """Whether the residuals are what rounding leaves, in the norm in which they count."""
     if float(c @ np.abs(residual)) > EXACT * float(c @ np.abs(b)):
         return False
-    largest = float(np.abs(residual).max())
-    if p == 1 or largest == 0:
+    if p == 1:
         return True
-    share = float(c @ (np.abs(residual) / largest) ** p) ** (1 / p)
-    peak = float(np.abs(b).max())
-    return largest * share <= EXACT * peak * float(c @ (np.abs(b) / peak) ** p) ** (1 / p)
+    # rows of small weight may be long in this basis
+    terms = np.abs(b) + np.linalg.norm(A, axis=1) * float(np.linalg.norm(x))
+    return _norm(residual, c, p) <= EXACT * _norm(terms, c, p)
+
+
+def _norm(values: Vector, c: Vector, p: float) -> float:
+    largest = float(np.abs(values).max())
+    if largest == 0:
+        return 0.0
+    return largest * float(c @ (np.abs(values) / largest) ** p) ** (1 / p)
 
 
 def proved(
-    A: Vector, b: Vector, c: Vector, quantile: float | None, found: Path, tol: float
+    A: Vector,
+    b: Vector,
+    c: Vector,
+    quantile: float | None,
+    found: Path,
+    tol: float,
+    rounding: float,
 ) -> Solution:
-    """Where a path has come to, with a bound; a bound that is close enough settles it."""
+    """Where a path has come to, with a bound, which has the last word on whether that is near."""
     high, low = box(c, quantile)
     objective = check_loss(b - A @ found.x, high, low)
     bound = certified(A, b, c, found.z, high, low, objective * (1 - tol))
-    converged = found.converged or objective - bound <= tol * objective
+    missing = objective - bound - rounding
+    converged = missing <= (LOOSE if found.converged else 1) * tol * objective
     return Solution(found.x, objective, bound, found.n_iter, converged)
 
 

@@ -46,8 +46,9 @@ def screened(
     if n < WORTHWHILE * m:
         return interior_point(A, b, c, quantile, tol, max_iter)
     least, residual = least_squares(A, b, c)
-    if fits(b, residual, c, 1.0):
+    if fits(A, b, c, 1.0, least, residual):
         return interior_point(A, b, c, quantile, tol, max_iter)
+    rounding = EXACT * float(c @ np.abs(b))
     b = residual  # what all of y has in common would round them away
     floor = EXACT * float(c @ np.abs(b))
     square = np.einsum("ij,ij->i", A, A)
@@ -62,8 +63,13 @@ def screened(
         found = _fit_of_doubtful(A, b, c, quantile, x, doubtful, above, tol, max_iter, floor)
         residual = b - A @ found.x
         objective = check_loss(residual, high, low)
-        if not found.converged or objective - float(b @ found.z) <= 2 * (tol * objective + floor):
-            return proved(A, b, c, quantile, found, tol)._replace(x=least + found.x)
+        if not found.converged:
+            break
+        if objective - float(b @ found.z) <= 2 * (tol * objective + floor):
+            solved = proved(A, b, c, quantile, found, tol, rounding)
+            if not solved.converged:
+                break
+            return solved._replace(x=least + solved.x)
         wrong = ~doubtful & (above != (residual > 0))
         doubtful |= wrong
         x = found.x

@@ -240,6 +240,29 @@ def test_residuals_of_light_rows_are_no_rounding(p):
     assert far.objective == pytest.approx(fit.objective, rel=1e-6)
 
 
+@pytest.mark.parametrize("p", [1.05, 1.5, 2, 3, 30])
+def test_light_rows_that_are_met_exactly_after_all(p):
+    # least squares leaves the light rows what the heavy one rounds away; more columns than rows
+    rng = np.random.default_rng(209951)
+    X = rng.standard_normal((3, 12))
+    X[1] *= 1e4
+    c = [1e6, 1e-2, 1e-6]
+    fit = LpRegressor(p, fit_intercept=False).fit(X, [1.0, -2.0, 3.0], c)
+    assert fit.objective_ <= 1e-12**p
+    assert np.abs([1.0, -2.0, 3.0] - fit.predict(X)).max() < 1e-6
+
+
+def test_rows_in_doubt_that_lead_nowhere_leave_all_rows_to_decide(monkeypatch):
+    X, y, _ = many_rows("mostly exact")
+    X, y = X[:3000], y[:3000]
+    all_rows = lp_regression(X, y, 1)
+    lost = _screening.central_path(X[:9], y[:9], np.ones(9), None, np.zeros(5), 1e-8, 1, 0.0)
+    monkeypatch.setattr(
+        _screening, "_fit_of_doubtful", lambda *args: lost._replace(z=np.zeros(3000))
+    )
+    assert lp_regression(X, y, 1).objective == pytest.approx(all_rows.objective, rel=2e-8)
+
+
 def test_a_loss_beyond_all_numbers_is_infinite():
     assert lp_regression(np.zeros((2, 1)), [1e20, 1.0], 30).objective == np.inf
 
