@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy.linalg import lapack
 
 from sampkit.coreset._interior_point import (
-    EXACT,
     Solution,
+    fits,
     least_squares,
     solve_definite,
     weighted_gram,
@@ -56,14 +56,16 @@ def damped_newton(
     The Newton step is 1/(p-1) times the step of iteratively re-weighted least squares.  That
     step's own residual, times the weights, is dual feasible: a bound at no cost.
     """
-    x, residual = least_squares(A, b, c)
-    if float(c @ np.abs(residual)) <= EXACT * float(c @ np.abs(b)):
-        return Solution(x, float(c @ np.abs(residual) ** p), 0.0, 0, True)
+    least, residual = least_squares(A, b, c)
+    if fits(A, b, c, p, least, residual):
+        return Solution(least, float(c @ np.abs(residual) ** p), 0.0, 0, True)
+    # from there on residuals alone: what all of y has in common would round them away
+    b, x = residual, np.zeros_like(least)
     if start is not None:
-        x, residual = start, b - A @ start
-    unit = float(
-        np.abs(residual).max()
-    )  # powers of residuals of size 1 neither over- nor underflow
+        x = start - least
+        residual = b - A @ x
+    # powers of residuals of size 1 neither over- nor underflow
+    unit = float(np.abs(residual).max())
     b, x, residual = b / unit, x / unit, residual / unit
     step = 1 / (p - 1) if p >= 2 else min(1 / (p - 1), LONGEST)
     log_f, bound, converged, n_iter = _log_objective(residual, c, p), -np.inf, False, 0
@@ -82,6 +84,9 @@ def damped_newton(
         decrease = log_f - log_new
         if t:
             x, residual, log_f = x + t * dx, moved, log_new
+        if log_f == -np.inf:  # nothing is left to lower
+            converged = True
+            break
         gap = -np.expm1(bound - log_f)
         converged = gap <= tol and (decrease <= DECREASE or gap <= DONE)
         if t == 0 and not converged:
@@ -89,7 +94,7 @@ def damped_newton(
     log_unit = p * np.log(unit)
     with np.errstate(over="ignore"):
         objective, dual = np.exp(log_f + log_unit), np.exp(min(bound, log_f) + log_unit)
-    return Solution(x * unit, float(objective), float(dual), n_iter, converged)
+    return Solution(least + x * unit, float(objective), float(dual), n_iter, converged)
 
 
 def _log_objective(residual: Vector, c: Vector, p: float) -> float:

@@ -206,7 +206,8 @@ def _smooth_solution(
 def _loss(r: Vector, c: Vector, p: float, quantile: float | None) -> Any:
     if quantile is not None:
         return c @ np.maximum(quantile * r, (quantile - 1) * r)
-    return c @ np.abs(r) ** p
+    with np.errstate(over="ignore"):
+        return c @ np.abs(r) ** p
 
 
 def whitened(rows: Rows, basis: Basis) -> Vector:

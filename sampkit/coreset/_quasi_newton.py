@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.linalg import lapack
 
 from sampkit.coreset._interior_point import (
-    EXACT,
     Solution,
+    fits,
     least_squares,
     solve_definite,
     weighted_gram,
@@ -94,11 +94,13 @@ def quasi_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_iter
     solution; near it, projected onto ``Aᵀz = 0``, they are a bound.
     """
     x, residual = least_squares(A, b, c)
-    if float(c @ np.abs(residual)) <= EXACT * float(c @ np.abs(b)):
+    if fits(A, b, c, p, x, residual):
         return Solution(x, float(c @ np.abs(residual) ** p), 0.0, 0, True)
-    descent = _Descent(A, b, c, p, x, residual)
+    # from there on residuals alone: what all of y has in common would round them away
+    descent = _Descent(A, residual, c, p, np.zeros_like(x), residual)
     n_iter = 0
-    with np.errstate(over="ignore", invalid="ignore"):  # of trial steps that go too far
+    # trial steps may go too far, and what is left of a fit may be 0
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while True:
             gap = descent.gap(tol) if descent.settled() else np.inf
             if gap <= tol or n_iter == max_iter or not descent.step():
@@ -109,7 +111,7 @@ def quasi_newton(A: Vector, b: Vector, c: Vector, p: float, tol: float, max_iter
         objective = np.exp(descent.log_objective())
     # a gap within rounding of 0 may come out on either side of it
     dual = float(objective * min(1.0 - gap, 1.0))
-    return Solution(descent.x, float(objective), dual, n_iter, gap <= tol)
+    return Solution(x + descent.x, float(objective), dual, n_iter, gap <= tol)
 
 
 class _Descent:
@@ -130,7 +132,7 @@ class _Descent:
 
     def _place(self, x: Vector, residual: Vector) -> None:
         """Go to a point, in units in which no power over- or underflows."""
-        self.unit = float(np.abs(residual).max())
+        self.unit = float(np.abs(residual).max()) or 1.0
         self.scaled_x = x / self.unit
         self.point = self.loss.at(residual / self.unit)
         self.gradient = self.A.T @ self.point.slope  # of minus the objective over p
@@ -160,7 +162,7 @@ class _Descent:
 
     def settled(self) -> bool:
         """Whether there is no more to gain; p < 2: by the word of a Hessian of late."""
-        if self.expected() <= EXPECTED:
+        if self.point.f == 0 or self.expected() <= EXPECTED:
             return True
         late = self.p >= 2 or (self.exact and self.since <= BETWEEN)
         return late and self.decrease <= DECREASE
@@ -250,6 +252,8 @@ class _Descent:
         Where residuals near 0 hold the balance, p near 1, only the weights of the Hessian move
         their slopes as far as needed; for p > 2 these do not move slopes that are near 0.
         """
+        if self.point.f == 0:
+            return 0.0
         gap = np.inf
         if self.p <= PLAIN:
             gap = self._gap_at(self.point.slope, self.gradient)

@@ -15,10 +15,11 @@ from sampkit.coreset._interior_point import (
     Solution,
     box,
     central_path,
-    certified,
     check_loss,
+    fits,
     interior_point,
     least_squares,
+    proved,
 )
 
 __all__ = ["screened"]
@@ -44,12 +45,14 @@ def screened(
     m = int((WIDTH * n * np.sqrt(d) / 2) ** (2 / 3))
     if n < WORTHWHILE * m:
         return interior_point(A, b, c, quantile, tol, max_iter)
-    x, residual = least_squares(A, b, c)
-    floor = EXACT * float(c @ np.abs(b))
-    if float(c @ np.abs(residual)) <= floor:
+    least, residual = least_squares(A, b, c)
+    if fits(A, b, c, 1.0, least, residual):
         return interior_point(A, b, c, quantile, tol, max_iter)
+    rounding = EXACT * float(c @ np.abs(b))
+    b = residual  # what all of y has in common would round them away
+    floor = EXACT * float(c @ np.abs(b))
     square = np.einsum("ij,ij->i", A, A)
-    x = _fit_of_coreset(A, b, c, quantile, x, square, m, max_iter)
+    x = _fit_of_coreset(A, b, c, quantile, np.zeros_like(least), square, m, max_iter)
     residual = b - A @ x
     distance = np.abs(residual) / np.sqrt(square + d * np.finfo(float).tiny)
     doubtful = np.zeros(n, dtype=bool)
@@ -60,13 +63,18 @@ def screened(
         found = _fit_of_doubtful(A, b, c, quantile, x, doubtful, above, tol, max_iter, floor)
         residual = b - A @ found.x
         objective = check_loss(residual, high, low)
-        if not found.converged or objective - float(b @ found.z) <= 2 * (tol * objective + floor):
-            bound = certified(A, b, c, found.z, high, low, objective * (1 - tol))
-            return Solution(found.x, objective, bound, found.n_iter, found.converged)
+        if not found.converged:
+            break
+        if objective - float(b @ found.z) <= 2 * (tol * objective + floor):
+            solved = proved(A, b, c, quantile, found, tol, rounding)
+            if not solved.converged:
+                break
+            return solved._replace(x=least + solved.x)
         wrong = ~doubtful & (above != (residual > 0))
         doubtful |= wrong
         x = found.x
-    return interior_point(A, b, c, quantile, tol, max_iter)
+    fallback = interior_point(A, b, c, quantile, tol, max_iter)
+    return fallback._replace(x=least + fallback.x)
 
 
 def _fit_of_coreset(

@@ -196,7 +196,8 @@ def _branch_and_bound(
     A, rest = sp.csr_array(constraints[:, :n]), constraints[:, n:]
     upper = upper - A @ base
     A = sp.csr_array(A @ columns)
-    scale = float(abs(A.data).max()) if A.nnz else 1.0
+    # where nothing can move the right sides are what there is to measure by
+    scale = float(abs(A).max()) or float(np.abs(upper).max()) or 1.0
     table = sp.hstack([A / scale, rest], format="csr")
     free = len(limits) - n  # intercept and t; both are measured in units of the scale
     low, high = np.append(low, limits[n:, 0]), np.append(high, limits[n:, 1])

@@ -103,7 +103,7 @@ def rounded_in_turn(
     nearest : callable
         ``nearest(values, j)`` -> positions and values (k,) of the levels of variable j.
     exempt : ndarray of bool of shape (k, n), optional
-        Entries without an error to make up for.
+        Entries without an error to make up for, rounded as they are.
 
     Returns
     -------
@@ -118,12 +118,15 @@ def rounded_in_turn(
         errors = np.empty((block.stop - start, work.shape[1]))
         for at in range(start, block.stop):
             j = int(order[at])
-            position, value = nearest(work[at], j)
+            values = work[at]
+            if exempt is not None:  # what others lost is not made good here
+                values = np.where(exempt[:, j], X[:, j], values)
+            position, value = nearest(values, j)
             if index is None:
                 index = np.empty(X.shape[::-1], dtype=position.dtype)
             index[j] = position
             error = errors[at - start]
-            np.subtract(work[at], value, out=error)
+            np.subtract(values, value, out=error)
             error /= U[at, at]
             if exempt is not None:
                 error[exempt[:, j]] = 0.0

@@ -39,8 +39,9 @@ class MinMaxResult:
     seconds : float
         What the call took.
     status : str
-        "feasible": every requirement met; "bound": the objective equals the lower bound;
-        "optimal": proved by `minmax_exact`; "time_limit", "max_iter": stopped there;
+        "feasible": every requirement met; "bound": the objective equals the lower bound, or
+        every requirement is met, target by target; "optimal": proved by `minmax_exact`;
+        "time_limit", "max_iter": stopped there;
         "interrupted": by the keyboard or the callback; "local": no move of the search helps.
     engine : str
         "dense", "small", "sparse" or "exact".

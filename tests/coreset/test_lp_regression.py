@@ -203,6 +203,70 @@ def test_few_iterations_are_enough_for_a_bound():
     assert found.dual_bound <= least <= found.objective
 
 
+@pytest.mark.parametrize(
+    ("p", "quantile"), [(1, None), (1, 0.9), (1.05, None), (1.5, None), (2, None), (30, None)]
+)
+def test_a_level_of_y_far_above_its_residuals_costs_no_digits(p, quantile):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(200), rng.standard_normal((200, 2))])
+    noise = np.round(rng.standard_normal(200) * 2**20) / 2**20  # exact after 2**26 is added
+    fit = lp_regression(X, 2.0**26 + noise, p, quantile=quantile)
+    near = lp_regression(X, noise, p, quantile=quantile)
+    assert 0 <= 1 - fit.dual_bound / fit.objective <= 1e-8
+    assert fit.objective == pytest.approx(near.objective, rel=2e-8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("quantile", [None, 0.3, 0.99])
+def test_a_far_row_does_not_end_the_path_early(seed, quantile):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((30, 8))
+    X[3] *= 1e4
+    y = X @ rng.standard_normal(8) + 0.01 * rng.standard_normal(30)
+    fit = lp_regression(X, y, 1, quantile=quantile)
+    assert 0 <= 1 - fit.dual_bound / fit.objective <= 1.1e-8
+
+
+@pytest.mark.parametrize("p", [2, 3, 30])
+def test_residuals_of_light_rows_are_no_rounding(p):
+    # minimise a^p + ratio (1 - a)^p: a / (1 - a) = ratio^(1 / (p - 1))
+    ratio = 1e-9
+    fit = lp_regression(np.ones((2, 1)), [0.0, 1.0], p, sample_weight=[1.0, ratio])
+    far = lp_regression(np.ones((2, 1)), [2.0**26, 2.0**26 + 1], p, sample_weight=[1.0, ratio])
+    part = ratio ** (1 / (p - 1))
+    assert fit.x[0] == pytest.approx(part / (1 + part), rel=1e-5)
+    assert far.x[0] - 2.0**26 == pytest.approx(part / (1 + part), abs=1.5e-8)
+    assert far.n_iter > 0
+    assert far.objective == pytest.approx(fit.objective, rel=1e-6)
+
+
+@pytest.mark.parametrize("p", [1.05, 1.5, 2, 3, 30])
+def test_light_rows_that_are_met_exactly_after_all(p):
+    # least squares leaves the light rows what the heavy one rounds away; more columns than rows
+    rng = np.random.default_rng(209951)
+    X = rng.standard_normal((3, 12))
+    X[1] *= 1e4
+    c = [1e6, 1e-2, 1e-6]
+    fit = LpRegressor(p, fit_intercept=False).fit(X, [1.0, -2.0, 3.0], c)
+    assert fit.objective_ <= 1e-12**p
+    assert np.abs([1.0, -2.0, 3.0] - fit.predict(X)).max() < 1e-6
+
+
+def test_rows_in_doubt_that_lead_nowhere_leave_all_rows_to_decide(monkeypatch):
+    X, y, _ = many_rows("mostly exact")
+    X, y = X[:3000], y[:3000]
+    all_rows = lp_regression(X, y, 1)
+    lost = _screening.central_path(X[:9], y[:9], np.ones(9), None, np.zeros(5), 1e-8, 1, 0.0)
+    monkeypatch.setattr(
+        _screening, "_fit_of_doubtful", lambda *args: lost._replace(z=np.zeros(3000))
+    )
+    assert lp_regression(X, y, 1).objective == pytest.approx(all_rows.objective, rel=2e-8)
+
+
+def test_a_loss_beyond_all_numbers_is_infinite():
+    assert lp_regression(np.zeros((2, 1)), [1e20, 1.0], 30).objective == np.inf
+
+
 # --- symmetries -----------------------------------------------------------------------------------
 
 

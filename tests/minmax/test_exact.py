@@ -110,6 +110,17 @@ def test_frozen_variables_keep_values_that_are_no_levels():
     assert found.objective == pytest.approx(best, abs=2e-6)
 
 
+@pytest.mark.parametrize("c", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("levels", [[2.0], [-1, 0, 1]])
+def test_the_bound_of_what_cannot_move_is_the_objective(c, levels):
+    A, b = np.array([[3.0, 1.0], [1.0, -2.0]]) * c, np.array([1.0, 4.0]) * c
+    found = minmax_exact(A, b, levels, start=[0.3, 0.2], frozen=[len(levels) > 1] * 2)
+    assert found.status == "optimal"
+    assert found.lower_bound == pytest.approx(found.objective, rel=1e-9)
+    none = minmax_exact(0 * A, b, levels)
+    assert none.objective == none.lower_bound == pytest.approx(4 * c)
+
+
 def test_sparse_matrices_and_levels_of_each_variable():
     _, A, b = problem(3)
     A[np.abs(A) < 0.5] = 0

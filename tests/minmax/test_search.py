@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sampkit.minmax import max_violation, minmax_exact, minmax_search, round_to_levels
+from sampkit.minmax._gram import successive_rounding
+from sampkit.minmax._levels import as_levels
 
 ENGINES = ("dense", "small", "sparse")
 seeds = st.integers(0, 2**32 - 1)
@@ -135,6 +137,28 @@ def test_frozen_variables_stay_and_only_shift_b(engine, seed, shift):
     assert two.objective == pytest.approx(one.objective, rel=1e-6)
     with_levels = np.where(frozen, one.x, round_to_levels(one.x, levels)[1])
     assert one.objective == pytest.approx(np.abs(A @ with_levels - b).max(), rel=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", [21, 24, 26, 46])
+def test_the_search_never_counts_on_moving_what_is_frozen(engine, seed):
+    rng, A, b = problem(seed, m=3, n=4)
+    frozen = rng.random(4) < 0.6
+    start = rng.uniform(-2, 2, 4)
+    common = {"frozen": frozen, "start": start, "side": "lower"}
+    found = minmax_search(A, b, [-1, 0, 1], engine=engine, rng=0, max_iter=4, **common)
+    assert_array_equal(found.index[frozen], round_to_levels(start, [-1, 0, 1])[0][frozen])
+    assert found.history[-1][1] == pytest.approx(found.objective, rel=1e-9)
+    assert (found.status == "feasible") == (found.objective <= 0)
+
+
+def test_successive_rounding_leaves_the_frozen_alone():
+    rng, A, _ = problem(0, m=40, n=30)
+    X, frozen = rng.uniform(-1, 1, (3, 30)), rng.random((3, 30)) < 0.4
+    for levels in (as_levels([-1, 0, 1], 30, 3), as_levels([-1, 0, 0.3, 1], 30, 3)):
+        index = successive_rounding(A.T @ A, X, levels, frozen=frozen)
+        assert_array_equal(index[frozen], levels.nearest(X)[frozen])
+        assert (index != levels.nearest(X)).any()
 
 
 def test_one_sided_optimum_is_below_the_two_sided():
