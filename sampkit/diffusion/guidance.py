@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,6 +34,13 @@ class Wrapper(Model):
     def guidance(self) -> float:
         """Scale of the guidance at work, here or in the model within; 1 for none."""
         return self.model.guidance
+
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Wrapper:
+        """The same for other rows, which `choose` takes out of what has one entry for each."""
+        other = copy(self)
+        if isinstance(self.model, Wrapper):
+            other.model = self.model._for_rows(choose)
+        return other
 
     def _shares(self, t: Any, levels: Levels) -> tuple[Number, Number]:
         return self.model._shares(t, levels)
@@ -107,6 +115,11 @@ class ClassifierFreeGuidance(Wrapper):
     def guidance(self) -> float:
         """Scale of the guidance."""
         return self.scale
+
+    def _for_rows(self, choose: Callable[[Any], Any]) -> ClassifierFreeGuidance:
+        other = cast("ClassifierFreeGuidance", super()._for_rows(choose))
+        other.null_cond = choose(self.null_cond)
+        return other
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         each = self.interval is not None and bool(np.isnan(call.t))  # rows have their own times
