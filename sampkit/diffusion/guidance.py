@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,11 +35,9 @@ class Wrapper(Model):
         """Scale of the guidance at work, here or in the model within; 1 for none."""
         return self.model.guidance
 
-    def _for_rows(self, choose: Callable[[Any], Any]) -> Wrapper:
-        """The same for other rows, which `choose` takes out of what has one entry for each."""
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Model:
         other = copy(self)
-        if isinstance(self.model, Wrapper):
-            other.model = self.model._for_rows(choose)
+        other.model = self.model._for_rows(choose)
         return other
 
     def _shares(self, t: Any, levels: Levels) -> tuple[Number, Number]:
@@ -116,9 +114,9 @@ class ClassifierFreeGuidance(Wrapper):
         """Scale of the guidance."""
         return self.scale
 
-    def _for_rows(self, choose: Callable[[Any], Any]) -> ClassifierFreeGuidance:
-        other = cast("ClassifierFreeGuidance", super()._for_rows(choose))
-        other.null_cond = choose(self.null_cond)
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Model:
+        other = copy(self)
+        other.model, other.null_cond = self.model._for_rows(choose), choose(self.null_cond)
         return other
 
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
@@ -150,10 +148,7 @@ class ClassifierFreeGuidance(Wrapper):
         if not isinstance(self.null_cond, torch.Tensor):
             return self.null_cond
         null = self.null_cond.to(x.device)
-        if null.shape[0] == 1:
-            return null.expand(x.shape[0], *null.shape[1:])
-        times = x.shape[0] // null.shape[0]  # several runs side by side
-        return null.repeat(times, *(1,) * (null.ndim - 1)) if times > 1 else null
+        return null.expand(x.shape[0], *null.shape[1:]) if null.shape[0] == 1 else null
 
     def _both(self, x: Tensor, call: Call, cond: Any) -> tuple[Tensor, Tensor]:
         null = self._null(x, cond)

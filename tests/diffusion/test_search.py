@@ -17,6 +17,7 @@ from sklearn.linear_model import Ridge  # noqa: E402
 from sampkit.diffusion import (  # noqa: E402
     DDIM,
     ClassifierFreeGuidance,
+    ClassifierGuidance,
     DiffusionModel,
     DiscreteVPSchedule,
     DPMSolver,
@@ -174,6 +175,39 @@ def test_guidance_and_conditions():
         assert_allclose(score, float((ends - fine).square().mean()), rtol=0.02)
     guided.null_cond = torch.tensor([-1])
     assert np.isfinite(search(model=guided, cond=cond, budget=20).fresh_score)
+
+
+@pytest.mark.parametrize("n", [10, 300])  # 256 fresh rows are no multiple, and fewer
+def test_a_null_condition_for_every_row_goes_along(n):
+    def net(x, t, cond):
+        return 0.5 * x + 0.01 * cond["class"].to(x)[:, None]
+
+    model, found = DiffusionModel(net, VP), []
+    for null in (torch.zeros(n), torch.zeros(1).expand(n)):
+        guided = ClassifierFreeGuidance(model, 2.0, {"class": null})
+        cond = {"class": torch.arange(float(n))}
+        found.append(search(model=guided, x=start(n), cond=cond, budget=20).fresh_score)
+    tensors = DiffusionModel(lambda x, t, cond: net(x, t, {"class": cond}), VP)
+    for null in (torch.zeros(n), torch.zeros(1)):
+        guided = ClassifierFreeGuidance(tensors, 2.0, null)
+        wrapped = ClassifierGuidance(guided, lambda x, t: x.sum(1), 0.0)
+        cond = torch.arange(float(n))
+        found.append(search(model=wrapped, x=start(n), cond=cond, budget=20).fresh_score)
+        assert guided.null_cond is null
+    assert_allclose(found, found[0], rtol=1e-9)
+
+
+def test_a_network_may_write_over_its_outputs():
+    memory = {}
+
+    def fn(x, t):
+        held = memory.setdefault(tuple(x.shape), torch.empty_like(x))
+        return held.copy_(MODEL.fn(x, t))
+
+    some = random_schedules(Terms.on(VP, time_grid(VP, 4)), 3, np.random.default_rng(0)).schedules()
+    expected = Scorer(MODEL, start(), time_grid(VP, 4), candidates=1)(some).scores
+    again = Scorer(DiffusionModel(fn, VP), start(), time_grid(VP, 4), candidates=1)(some).scores
+    assert_allclose(again, expected, rtol=1e-12)
 
 
 # --- the search -----------------------------------------------------------------------------------
