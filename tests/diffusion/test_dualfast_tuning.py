@@ -116,6 +116,25 @@ def test_a_callback_sees_and_stops(capsys):
     assert "strengths" in capsys.readouterr().err
 
 
+def test_an_interruption_keeps_the_strengths_tried():
+    scores = tune_dualfast(MODEL, DDIM(), GRID, NOISE, DATA, (0.0, 0.4, 0.1), return_scores=True)[1]
+    best, *rest = (0.0, 0.4)[np.argmin(scores[:2])], scores[0], scores[1], np.nan
+    calls = 0
+
+    def interrupted(x, t):
+        nonlocal calls
+        calls += 1
+        if calls == 2 * 6 + 3:
+            raise KeyboardInterrupt
+        return short(x, t)
+
+    model = DiffusionModel(interrupted, VP)
+    with pytest.warns(UserWarning, match="interrupted after 2 of 3 strengths"):
+        found = tune_dualfast(model, DDIM(), GRID, NOISE, DATA, (0.0, 0.4, 0.1), return_scores=True)
+    assert found[0] == best
+    assert_array_equal(found[1], rest)
+
+
 def conditional(x, t, cond=None):
     return short(x, t)
 
