@@ -224,7 +224,7 @@ class StackedRun(Run):
 
     def _kept(self, kept: Kept, x: Tensor, y: Tensor, x0: Tensor | None) -> Tensor:
         if kept.ratio is None:
-            return y if self.functional else self._buffer(x).copy_(y)
+            return super()._kept(kept, x, y, x0)
         pair: Any = kept.ratio
         u, v = pair
         base = x if u is None else x * u
