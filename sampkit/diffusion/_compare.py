@@ -230,6 +230,8 @@ class _Teacher:
                 f"grids must start at one time, that of x, got {starts[0]:.6g} and "
                 f"{starts[-1]:.6g}."
             )
+        if given is not None and not isinstance(given, torch.Tensor):
+            raise ValueError(f"teacher must be a tensor like x, got {type(given).__name__}.")
         if given is not None and tuple(given.shape) != tuple(x.shape):
             raise ValueError(
                 f"teacher must be of the shape of x, {tuple(x.shape)}, got {tuple(given.shape)}."
@@ -319,6 +321,10 @@ def _grids(
     if _is_times(grids):
         yield "given", check_grid(schedule, grids)
         return
+    if isinstance(grids, (str, float)) or not (isinstance(grids, Integral) or np.iterable(grids)):
+        raise ValueError(
+            f"grids must be a number of steps, times, or a list or dict of them, got {grids!r}."
+        )
     for each in [grids] if isinstance(grids, Integral) else grids:
         if isinstance(each, Integral):
             yield spacing, time_grid(schedule, int(each), spacing, final=final)

@@ -469,6 +469,7 @@ BAD = [
     ({"model": MODEL.denoise}, TypeError, "model must be a DiffusionModel"),
     ({"x": np.zeros((2, 2))}, TypeError, "x must be a tensor, got ndarray"),
     ({"x": torch.zeros(0, 2)}, ValueError, "x must hold states"),
+    ({"target": 3}, ValueError, "target must be a sequence of states, got 3"),
     ({"x": torch.tensor(1.0)}, ValueError, "x must hold states"),
     ({"solver": "unipc"}, ValueError, "solver must have a method plan"),
     ({"solver": PNDM()}, ValueError, "solver of search_compensation must call once a step"),

@@ -194,6 +194,7 @@ BAD = [
     ({"x": NOISE.numpy()}, TypeError, "x must be a tensor, got ndarray"),
     ({"x": NOISE[:0]}, ValueError, "x must hold states"),
     ({"metric": "frechet"}, TypeError, "metric must be callable, got str"),
+    ({"c": 0.2}, ValueError, "c must be a sequence of strengths, got 0.2"),
     ({"c": ()}, ValueError, "c must hold at least one strength"),
     ({"c": (0.1, -0.1)}, ValueError, "c must be a finite number >= 0, got -0.1"),
     ({"solver": "ddim"}, ValueError, "solver must have a method plan"),

@@ -229,6 +229,8 @@ def _plan(model: Model, solver: Any, grid: Any, order: int) -> tuple[Plan, Weigh
 
 
 def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
+    if not np.iterable(target):
+        raise ValueError(f"target must be a sequence of states, got {target!r}.")
     states = list(target)
     if len(states) != len(plan.grid):
         raise ValueError(

@@ -119,6 +119,8 @@ def tune_dualfast(
     check_states(model, x)
     if not callable(metric):
         raise TypeError(f"metric must be callable, got {type(metric).__name__}.")
+    if isinstance(c, str) or not np.iterable(c):
+        raise ValueError(f"c must be a sequence of strengths, got {c!r}.")
     strengths = [float(each) for each in c]
     if not strengths:
         raise ValueError("c must hold at least one strength, got none.")
