@@ -244,6 +244,23 @@ def test_history():
     assert_allclose(found.score, error(found.best), rtol=0.01)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_predictor_learns_logarithms_or_what_may_be_negative(sign):
+    goals = []
+
+    class Recording(Ridge):
+        def fit(self, X, y):
+            goals.append(y)
+            return super().fit(X, y)
+
+    found = search(
+        predictor=Recording(), objective=lambda x: sign * float(x.square().mean()), budget=60
+    )
+    scores = found.history["score"].to_numpy()[: len(goals[0])]
+    cut = np.minimum(scores, np.quantile(scores[np.isfinite(scores)], 0.9))
+    assert_allclose(goals[0], np.log(cut) if sign > 0 else cut, rtol=1e-12)
+
+
 @pytest.mark.parametrize("budget", [1, 7, 41, 50])
 @pytest.mark.parametrize("predictor", [None, "forest"])
 def test_budget(budget, predictor):
