@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import factorial
 from numbers import Integral, Real
@@ -265,7 +264,7 @@ class SolverSchedule(Solver):
         return found
 
 
-def _entries(name: str, values: Any, kind: Any, form: Callable[[Any], Any]) -> tuple[Any, ...]:
+def _entries(name: str, values: Any, kind: Any, form: type) -> tuple[Any, ...]:
     """A list of one parameter in its form; what would only look like it after a cast is refused."""
     given = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(given, str) or not np.iterable(given):
