@@ -11,6 +11,7 @@ from sampkit.diffusion import (  # noqa: E402
     DDIM,
     PNDM,
     DigitsDenoiser,
+    DiscreteVPSchedule,
     DPMSolver,
     GaussianMixture,
     UniPC,
@@ -204,3 +205,11 @@ class TestTeacher:
     def test_bad_input(self, change, message):
         with pytest.raises(ValueError, match=message):
             teacher_trajectory(**{"model": self.model, "x": self.x, "grid": [1.0, 0.5], **change})
+
+    def test_a_start_without_data_has_no_others_beside_it(self):
+        schedule = DiscreteVPSchedule(zero_terminal_snr=True)
+        model = GaussianMixture([[0.5]], 0.25).model(schedule, "v")
+        x = torch.ones(1, 1, dtype=torch.float64)
+        states = teacher_trajectory(model, x, [999, 990], 27)  # nodes at 998.67 and 998.33
+        expected = teacher_trajectory(model, x, [999, 990], 9)  # and without
+        assert float(states[-1]) == pytest.approx(float(expected[-1]), rel=1e-3)
