@@ -100,15 +100,16 @@ def compare(
     DataFrame
         A row for every solver on every grid: ``solver``, ``grid`` (spacing or name), ``steps``,
         ``calls`` of the network, ``error`` (mean squared difference from the teacher, from the same
-        noise), ``frechet``, ``ms`` (of a whole run on all of x, network included). Ctrl-C ends it
-        with a warning and the rows there are.
+        noise), ``frechet``, ``ms`` (of a whole run on all of x, network included). Both distances
+        are infinite where samples are not finite. Ctrl-C ends it with a warning and the rows there
+        are.
 
     Raises
     ------
     ValueError
         Nothing to run, two of one name, grids that start at different times, a plan of another
-        schedule, a teacher of another shape, fewer than two states, a parameter out of range. All
-        plans are made before the first call of the network.
+        schedule, a teacher of another shape or not finite, fewer than two states, a parameter out
+        of range. All plans are made before the first call of the network.
 
     See Also
     --------
@@ -166,8 +167,7 @@ def compare(
         for name, grid, task in _watched(entries, progress):
             fine = ends.at(float(task.grid[-1]))
             found, milliseconds = run(task)
-            error = float((found - fine).double().square().mean())
-            distance = frechet_distance(found, fine if data is None else data, features)
+            error, distance = _judged(found, fine, data, features)
             steps = len(task.grid) - 1
             rows.append((name, grid, steps, task.n_evals, error, distance, milliseconds))
     except KeyboardInterrupt:
@@ -176,6 +176,14 @@ def compare(
         )
     columns = ["solver", "grid", "steps", "calls", "error", "frechet", "ms"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _judged(found: Tensor, fine: Tensor, data: Any, features: Any) -> tuple[float, float]:
+    """Error and distance, infinite for samples that are not finite."""
+    if not bool(torch.isfinite(found).all()):
+        return np.inf, np.inf
+    error = float((found.double() - fine.double()).square().mean())
+    return error, frechet_distance(found, fine if data is None else data, features)
 
 
 def _check(model: Any, x: Any, n_repeats: Any) -> None:
@@ -222,10 +230,14 @@ class _Teacher:
                 f"grids must start at one time, that of x, got {starts[0]:.6g} and "
                 f"{starts[-1]:.6g}."
             )
+        if given is not None and not isinstance(given, torch.Tensor):
+            raise ValueError(f"teacher must be a tensor like x, got {type(given).__name__}.")
         if given is not None and tuple(given.shape) != tuple(x.shape):
             raise ValueError(
                 f"teacher must be of the shape of x, {tuple(x.shape)}, got {tuple(given.shape)}."
             )
+        if given is not None and not bool(torch.isfinite(given).all()):
+            raise ValueError("teacher must be finite, got NaN or infinity.")
         self.start, self.given = starts[0], given
         self.options: dict[str, Any] = {"cond": cond, "postprocess": postprocess}
         self.model, self.x, self.n_steps = model, x, n_steps
@@ -239,6 +251,11 @@ class _Teacher:
             states = teacher_trajectory(
                 self.model, self.x, [self.start, end], self.n_steps, **self.options
             )
+            if not bool(torch.isfinite(states[-1]).all()):
+                raise ValueError(
+                    f"the fine run from x ends at states that are not finite at t = {end:.6g}: "
+                    "check the network and x, or give teacher."
+                )
             self.known[end] = states[-1]
         return self.known[end]
 
@@ -304,6 +321,10 @@ def _grids(
     if _is_times(grids):
         yield "given", check_grid(schedule, grids)
         return
+    if isinstance(grids, (str, float)) or not (isinstance(grids, Integral) or np.iterable(grids)):
+        raise ValueError(
+            f"grids must be a number of steps, times, or a list or dict of them, got {grids!r}."
+        )
     for each in [grids] if isinstance(grids, Integral) else grids:
         if isinstance(each, Integral):
             yield spacing, time_grid(schedule, int(each), spacing, final=final)

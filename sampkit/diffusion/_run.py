@@ -122,10 +122,12 @@ class Run:
             if kept.ratio is None:
                 return x0
             y = x0
-        if self.functional:
-            return y if kept.ratio is None else x.add(y, alpha=kept.ratio)
         if kept.ratio is None:  # the network may write its next output into the same memory
+            if self.functional:
+                return y if y.requires_grad else y.clone()
             return self._buffer(x).copy_(y)
+        if self.functional:
+            return x.add(y, alpha=kept.ratio)
         return torch.add(x, y, alpha=kept.ratio, out=self._buffer(x))
 
     def _sum(self, wanted: Sum, y: Tensor | None) -> Tensor:

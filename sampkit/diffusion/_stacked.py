@@ -224,7 +224,7 @@ class StackedRun(Run):
 
     def _kept(self, kept: Kept, x: Tensor, y: Tensor, x0: Tensor | None) -> Tensor:
         if kept.ratio is None:
-            return y if self.functional else self._buffer(x).copy_(y)
+            return super()._kept(kept, x, y, x0)
         pair: Any = kept.ratio
         u, v = pair
         base = x if u is None else x * u
@@ -281,14 +281,14 @@ def sample_stacked(
     calls = _Calls(model, times, x, run.dtype)
     given = first_output_of(plans[0], x, run.dtype)
     given = first if given is None else given
-    conds = repeated(cond, x.shape[0], len(plans))
+    conds, wide = _side_by_side(model, cond, x.shape[0], len(plans))
     for i in range(n_rows):
         state = run.states[i]
         if i == 0 and given is not None:
             y = given.to(run.dtype).expand(state.shape)
         else:
             flat = state.flatten(0, 1).to(x.dtype) if half else state.flatten(0, 1)
-            y = model._output(flat, calls(i), conds)
+            y = wide._output(flat, calls(i), conds)
             y = y.to(run.dtype).unflatten(0, (-1, x.shape[0]))
         run.receive(i, y)
         run.advance(i, None)
@@ -298,7 +298,7 @@ def sample_stacked(
         if left is not None:
             run.select(left)
             calls.select(left)
-            conds = repeated(cond, x.shape[0], len(left))
+            conds, wide = _side_by_side(model, cond, x.shape[0], len(left))
     return run.states[n_rows].to(x.dtype)
 
 
@@ -319,6 +319,11 @@ class _Calls:
 
     def select(self, plans: Tensor) -> None:
         self.tables = [table[:, plans] for table in self.tables]
+
+
+def _side_by_side(model: Model, cond: Any, n_rows: int, times: int) -> tuple[Any, Model]:
+    """Condition and model for several copies of the rows: guidance has a condition of its own."""
+    return repeated(cond, n_rows, times), model._for_rows(lambda c: repeated(c, n_rows, times))
 
 
 def repeated(cond: Any, n_rows: int, times: int) -> Any:

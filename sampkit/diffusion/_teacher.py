@@ -87,6 +87,7 @@ def teacher_trajectory(
     nodes = check_grid(model.schedule, grid)
     even = np.linspace(nodes[0], nodes[-1], int(n_steps) + 1)
     apart = np.abs(even[:, None] - nodes).min(axis=1) > 1e-9 * (nodes[0] - nodes[-1])
+    apart &= np.asarray(model.schedule.alpha(even)) > 0  # only the start may be without data
     fine = np.union1d(even[apart], nodes)[::-1]
     solver = DDIM() if solver is None else solver
     plan = plan_of(solver, model.schedule, fine)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sampkit.diffusion._executor import check_states
 from sampkit.diffusion._march import AdaptiveStep, March, Network, Node, Rule
 from sampkit.diffusion._run import dtype_of
 from sampkit.diffusion.grids import check_grid
@@ -143,6 +144,8 @@ def adaptive_sample(
     ------
     ValueError
         A parameter out of range, or an end without data or without noise.
+    TypeError
+        A model or an x that is none.
     FloatingPointError
         An error estimate that is not finite.
     RuntimeError
@@ -174,8 +177,7 @@ def adaptive_sample(
     >>> info.n_accepted > info.n_rejected
     True
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a DiffusionModel, got {type(model).__name__}.")
+    check_states(model, x)
     _check(safety, max_growth, eta, max_evals, {"rtol": rtol, "atol": atol, "h_init": h_init})
     check_choice("order", order, (2, 3))
     march = March(
@@ -202,7 +204,12 @@ def adaptive_sample(
 def _ends(schedule: NoiseSchedule, t_start: float | None, t_end: float | None) -> tuple[Node, Node]:
     start = schedule.t_max if t_start is None else float(t_start)
     end = schedule.t_min if t_end is None else float(t_end)
-    nodes = check_grid(schedule, [start, end]).tolist()
+    if not start > end:
+        raise ValueError(f"t_start must be > t_end, got {start!r} and {end!r}.")
+    try:
+        nodes = check_grid(schedule, [start, end]).tolist()
+    except ValueError as error:
+        raise ValueError(f"t_start and t_end must make a grid: {error}") from error
     ends = Node.at(schedule, nodes[0]), Node.at(schedule, nodes[1])
     for name, node in zip(("t_start", "t_end"), ends, strict=True):
         if not np.isfinite(node.lam):

@@ -142,6 +142,7 @@ class DigitsDenoiser(BaseEstimator):
         generator is neither used nor moved.
         """
         self._check()
+        self.__dict__.pop("_cache", None)  # what is there belongs to the network that was loaded
         self._prepare()
         generator = torch.Generator().manual_seed(int(self.random_state))
         network = self._new_network(generator)
@@ -209,7 +210,7 @@ class DigitsDenoiser(BaseEstimator):
                 network.load_state_dict(weights)
                 digits.n_iter_ = digits.n_iterations
                 digits._settle(network)
-        digits._cache = folder
+        digits._cache = folder, digits._key()
         return digits
 
     def guided(self, scale: float, **params: Any) -> ClassifierFreeGuidance:
@@ -264,8 +265,9 @@ class DigitsDenoiser(BaseEstimator):
             return teacher_trajectory(model, x, grid, n_steps, cond=cond)
         nodes = np.asarray(grid, dtype=np.float64)
         classes = np.array([]) if cond is None else cond.numpy()
-        asked = _digest(self._key(), x.detach().numpy(), nodes, classes, float(scale), int(n_steps))
-        file = cache / f"digits-teacher-{asked}.npz"
+        folder, key = cache
+        asked = _digest(key, x.detach().numpy(), nodes, classes, float(scale), int(n_steps))
+        file = folder / f"digits-teacher-{asked}.npz"
         if file.exists():
             with np.load(file) as stored:
                 return list(torch.from_numpy(stored["states"]).unbind())
@@ -330,8 +332,8 @@ class DigitsDenoiser(BaseEstimator):
 
     def _new_network(self, generator: torch.Generator) -> Network:
         """Fresh weights from the generator alone: layers draw theirs from the global one."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator.initial_seed())
+        with torch.random.fork_rng(devices=[]):  # torch.manual_seed would reach all devices
+            torch.default_generator.manual_seed(generator.initial_seed())
             return Network(self.width, self.n_blocks)
 
     def _settle(self, network: Network) -> None:
@@ -361,6 +363,11 @@ def _digest(*parts: Any) -> str:
 
 def _write(file: Path, arrays: dict[str, np.ndarray]) -> None:
     """Whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-        np.savez(part, allow_pickle=False, **arrays)
-    os.replace(part.name, file)
+    handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as part:
+            np.savez(part, allow_pickle=False, **arrays)
+        os.replace(name, file)
+    except BaseException:
+        os.unlink(name)
+        raise

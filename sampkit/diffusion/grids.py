@@ -235,4 +235,9 @@ def check_grid(schedule: NoiseSchedule, grid: Any, may_rise: bool = False) -> Fl
             + ("" if schedule.zero_node is None else f" (or end at {schedule.zero_node:g})")
             + f", got {nodes[0]:.6g} ... {nodes[-1]:.6g}."
         )
+    if schedule.alpha(nodes[1]) == 0:
+        raise ValueError(
+            f"grid may have no data (alpha = 0) at its noisy end alone, got {nodes[1]:.6g} beside "
+            f"{nodes[0]:.6g}: between the last two training steps there is none either."
+        )
     return nodes

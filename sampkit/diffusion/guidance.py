@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,11 @@ class Wrapper(Model):
     def guidance(self) -> float:
         """Scale of the guidance at work, here or in the model within; 1 for none."""
         return self.model.guidance
+
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Model:
+        other = copy(self)
+        other.model = self.model._for_rows(choose)
+        return other
 
     def _shares(self, t: Any, levels: Levels) -> tuple[Number, Number]:
         return self.model._shares(t, levels)
@@ -108,6 +114,11 @@ class ClassifierFreeGuidance(Wrapper):
         """Scale of the guidance."""
         return self.scale
 
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Model:
+        other = copy(self)
+        other.model, other.null_cond = self.model._for_rows(choose), choose(self.null_cond)
+        return other
+
     def _output(self, x: Tensor, call: Call, cond: Any = None) -> Tensor:
         each = self.interval is not None and bool(np.isnan(call.t))  # rows have their own times
         outside = self.interval is not None and not each and not self._inside(call.t)
@@ -137,10 +148,7 @@ class ClassifierFreeGuidance(Wrapper):
         if not isinstance(self.null_cond, torch.Tensor):
             return self.null_cond
         null = self.null_cond.to(x.device)
-        if null.shape[0] == 1:
-            return null.expand(x.shape[0], *null.shape[1:])
-        times = x.shape[0] // null.shape[0]  # several runs side by side
-        return null.repeat(times, *(1,) * (null.ndim - 1)) if times > 1 else null
+        return null.expand(x.shape[0], *null.shape[1:]) if null.shape[0] == 1 else null
 
     def _both(self, x: Tensor, call: Call, cond: Any) -> tuple[Tensor, Tensor]:
         null = self._null(x, cond)

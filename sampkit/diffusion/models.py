@@ -65,6 +65,10 @@ class Model(ABC):
     def _model_times(self, times: Tensor) -> Tensor:
         """Times of the schedule as the network wants them."""
 
+    def _for_rows(self, choose: Callable[[Any], Any]) -> Model:
+        """The same model for other rows, which `choose` takes out of a condition."""
+        return self
+
     def call_at(self, t: Any, x: Tensor) -> Call:
         """One call for every row of `x`, at a number or at a tensor (B,) of times."""
         wide = torch.float64 if x.dtype == torch.float64 else torch.float32

@@ -18,7 +18,10 @@ FloatArray = npt.NDArray[np.float64]
 def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     """Numbers of an array, frame, sparse matrix or tensor, on the host, all finite."""
     if root_module(values) == "torch":
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        if str(values.dtype) == "torch.bfloat16":  # which NumPy does not know
+            values = values.float()
+        values = values.numpy()
     elif sp.issparse(values):
         values = values.toarray()
     array = on_host(values)

@@ -218,6 +218,20 @@ BAD = [
     ),
     (lambda: SolverSchedule(**{**GOOD, "orders": [1]}), "one entry for each of the 4 steps, got 1"),
     (lambda: SolverSchedule(**{**GOOD, "orders": [0, 1, 1, 1]}), "orders must be >= 1, got 0"),
+    (
+        lambda: SolverSchedule(**{**GOOD, "orders": [1, 2.7, 1, 1]}),
+        "must hold ints, got 2.7",
+    ),
+    (lambda: SolverSchedule(**{**GOOD, "orders": 2}), "orders must be a sequence, .* got 2"),
+    (lambda: SolverSchedule(**{**GOOD, "grid": "0.9"}), "grid must be a sequence, .* got '0.9'"),
+    (
+        lambda: SolverSchedule(**{**GOOD, "correctors": ["no"] * 4}),
+        "correctors must hold bools, got 'no'",
+    ),
+    (
+        lambda: SolverSchedule(**{**GOOD, "relaxations": [None] * 4}),
+        "relaxations must hold numbers, got None",
+    ),
     (lambda: SolverSchedule(**{**GOOD, "predictions": ["v"] * 4}), "must be 'x0' or 'eps'"),
     (lambda: SolverSchedule(**{**GOOD, "first_derivative_points": [0] * 4}), "must be >= 1"),
     (lambda: SolverSchedule(**{**GOOD, "relaxations": [np.inf] * 4}), "must be finite"),

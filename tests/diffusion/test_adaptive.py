@@ -249,8 +249,8 @@ BAD = [
     (lambda: adaptive_sample(MODEL, start(), eta=-1), "eta must be a finite number >= 0, got -1"),
     (lambda: adaptive_sample(MODEL, start(), max_evals=0), "max_evals must be an int >= 1, got 0"),
     (lambda: adaptive_sample(MODEL, start(), prediction="v"), "prediction must be one of"),
-    (lambda: adaptive_sample(MODEL, start(), t_start=0.1, t_end=0.5), "strictly descending"),
-    (lambda: adaptive_sample(MODEL, start(), t_start=2.0), "grid must lie in"),
+    (lambda: adaptive_sample(MODEL, start(), t_start=0.1, t_end=0.5), r"t_start must be > t_end"),
+    (lambda: adaptive_sample(MODEL, start(), t_start=2.0), "t_start and t_end must .* lie in"),
     (
         lambda: adaptive_sample(MODEL, start(), t_end=0.0),
         "t_end must be a time with data and noise",
@@ -270,6 +270,15 @@ BAD = [
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_is_no_model_and_no_state():
+    with pytest.raises(TypeError, match="model must be a DiffusionModel, got function"):
+        adaptive_sample(lambda x, t: x, start())
+    with pytest.raises(TypeError, match="x must be a tensor, got ndarray"):
+        adaptive_sample(MODEL, start().numpy())
+    with pytest.raises(ValueError, match=r"x must hold states, .* got shape \(0, 2\)"):
+        adaptive_sample(MODEL, start()[:0])
 
 
 def test_what_does_not_end_well():

@@ -172,6 +172,27 @@ def test_the_input_is_left_alone():
     assert torch.equal(X, kept)
 
 
+def test_a_run_that_diverges_is_a_row_and_no_end():
+    def fn(x, t):  # too steep for a few steps
+        return MODEL.fn(x, t) * torch.where(t > 0.9, 1.0, torch.inf)[:, None]
+
+    found = compare([DDIM()], DiffusionModel(fn, S), X, [3, 1], teacher=FINE)
+    assert found[["error", "frechet"]].to_numpy()[0].tolist() == [np.inf, np.inf]
+    assert np.isfinite(found[["error", "frechet"]].to_numpy()[1]).all()
+    with pytest.raises(ValueError, match=r"fine run from x .* not finite at t = 0\.001: check"):
+        compare([DDIM()], DiffusionModel(fn, S), X, 3, n_teacher_steps=9)
+    with pytest.raises(ValueError, match="teacher must be finite"):
+        table(teacher=FINE * torch.nan)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    found = compare([DDIM()], MODEL, X.to(dtype), 5, teacher=FINE)
+    end = sample(MODEL, X.to(dtype), DDIM(), time_grid(S, 5)).double()
+    assert found["error"][0] == pytest.approx(float((end - FINE.to(dtype)).square().mean()))
+    assert found["frechet"][0] == pytest.approx(frechet_distance(end, FINE.to(dtype).double()))
+
+
 def test_interrupted_by_the_keyboard():
     calls = 0
 
@@ -213,6 +234,10 @@ class Wrong:
         ({"solvers": [3]}, ValueError, "solver_or_plan must be a Plan or have a method plan"),
         ({"grids": []}, ValueError, "grids must hold at least one, got none"),
         ({"grids": {}}, ValueError, "grids must hold at least one"),
+        ({"grids": None}, ValueError, "grids must be a number of steps, times, .* got None"),
+        ({"grids": 5.5}, ValueError, "grids must be a number of steps, times, .* got 5.5"),
+        ({"grids": {"time": "a"}}, ValueError, "grids must be a number of steps, .* got 'a'"),
+        ({"teacher": X.numpy()}, ValueError, "teacher must be a tensor like x, got ndarray"),
         ({"grids": 0}, ValueError, "n_steps must be an int >= 1, got 0"),
         ({"grids": [5, [0.9, 0.001]]}, ValueError, "start at one time, .* got 0.9 and 1"),
         ({"grids": [[0.1, 0.5]]}, ValueError, "strictly"),

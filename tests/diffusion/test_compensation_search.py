@@ -419,6 +419,25 @@ def test_an_interruption_keeps_the_ratios_found():
     assert np.isfinite(found.losses).all()
 
 
+def test_an_interrupted_comparison_keeps_the_ratios_found():
+    grid = time_grid(MODEL.schedule, 6)
+    options = {"target": teacher(grid), "accept": "always"}
+    whole = search_compensation(MODEL, UniPC(2), grid, start(), **options)
+
+    class Interrupted(Counting):
+        def count(self, x, t):
+            if self.n == whole.n_model_calls + 2:
+                self.n += 1
+                raise KeyboardInterrupt
+            return super().count(x, t)
+
+    with pytest.warns(UserWarning, match="interrupted: the ratios found were not compared"):
+        found = search_compensation(Interrupted(), UniPC(2), grid, start(), target=teacher(grid))
+    assert_allclose(found.ratios, whole.ratios, atol=1e-12)
+    assert (found.ratios != 1).any()
+    assert np.isnan(found.base_error)
+
+
 def test_a_callback_sees_and_stops(capsys):
     grid, seen = time_grid(VP, 7), []
 
@@ -450,6 +469,7 @@ BAD = [
     ({"model": MODEL.denoise}, TypeError, "model must be a DiffusionModel"),
     ({"x": np.zeros((2, 2))}, TypeError, "x must be a tensor, got ndarray"),
     ({"x": torch.zeros(0, 2)}, ValueError, "x must hold states"),
+    ({"target": 3}, ValueError, "target must be a sequence of states, got 3"),
     ({"x": torch.tensor(1.0)}, ValueError, "x must hold states"),
     ({"solver": "unipc"}, ValueError, "solver must have a method plan"),
     ({"solver": PNDM()}, ValueError, "solver of search_compensation must call once a step"),

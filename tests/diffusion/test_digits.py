@@ -11,6 +11,7 @@ from sampkit.diffusion import (  # noqa: E402
     DDIM,
     PNDM,
     DigitsDenoiser,
+    DiscreteVPSchedule,
     DPMSolver,
     GaussianMixture,
     UniPC,
@@ -70,6 +71,41 @@ def test_a_teacher_is_computed_once(tmp_path, monkeypatch):
     again = DigitsDenoiser.load(data_home=tmp_path, **SMALL)
     assert all(map(torch.equal, asked[1], again.teacher(x, grid, cond, n_steps=9)))
     assert all(map(torch.equal, asked[2], again.teacher(x, grid, cond, scale=2.0, n_steps=9)))
+
+
+def test_no_other_network_gets_into_the_cache(tmp_path):
+    digits = DigitsDenoiser.load(data_home=tmp_path, **SMALL)
+    grid, x = time_grid(digits.schedule, 3, "time"), noise(4)
+    digits.set_params(random_state=1)  # and not fitted again
+    digits.teacher(x, grid, n_steps=9)
+    other = DigitsDenoiser.load(data_home=tmp_path, **SMALL, random_state=1)
+    expected = teacher_trajectory(other.model, x, grid, 9)
+    assert all(map(torch.equal, other.teacher(x, grid, n_steps=9), expected))
+
+    before = set(tmp_path.iterdir())
+    digits.set_params(n_iterations=7).fit()
+    expected = teacher_trajectory(digits.model, x, grid, 9)
+    assert all(map(torch.equal, digits.teacher(x, grid, n_steps=9), expected))
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        DigitsDenoiser.load(data_home=tmp_path, **SMALL)
+    assert not [file for file in tmp_path.iterdir() if file.suffix != ".lock"]
+
+
+def test_devices_keep_their_generators(monkeypatch):
+    def seeded(*_):
+        pytest.fail("a global generator was seeded")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded)
+    monkeypatch.setattr(torch.cuda, "manual_seed", seeded)
+    DigitsDenoiser(**{**SMALL, "n_iterations": 1}).fit()
 
 
 def test_an_interruption_keeps_the_network(monkeypatch):
@@ -169,3 +205,11 @@ class TestTeacher:
     def test_bad_input(self, change, message):
         with pytest.raises(ValueError, match=message):
             teacher_trajectory(**{"model": self.model, "x": self.x, "grid": [1.0, 0.5], **change})
+
+    def test_a_start_without_data_has_no_others_beside_it(self):
+        schedule = DiscreteVPSchedule(zero_terminal_snr=True)
+        model = GaussianMixture([[0.5]], 0.25).model(schedule, "v")
+        x = torch.ones(1, 1, dtype=torch.float64)
+        states = teacher_trajectory(model, x, [999, 990], 27)  # nodes at 998.67 and 998.33
+        expected = teacher_trajectory(model, x, [999, 990], 9)  # and without
+        assert float(states[-1]) == pytest.approx(float(expected[-1]), rel=1e-3)

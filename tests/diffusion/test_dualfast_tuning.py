@@ -116,6 +116,25 @@ def test_a_callback_sees_and_stops(capsys):
     assert "strengths" in capsys.readouterr().err
 
 
+def test_an_interruption_keeps_the_strengths_tried():
+    scores = tune_dualfast(MODEL, DDIM(), GRID, NOISE, DATA, (0.0, 0.4, 0.1), return_scores=True)[1]
+    best, *rest = (0.0, 0.4)[np.argmin(scores[:2])], scores[0], scores[1], np.nan
+    calls = 0
+
+    def interrupted(x, t):
+        nonlocal calls
+        calls += 1
+        if calls == 2 * 6 + 3:
+            raise KeyboardInterrupt
+        return short(x, t)
+
+    model = DiffusionModel(interrupted, VP)
+    with pytest.warns(UserWarning, match="interrupted after 2 of 3 strengths"):
+        found = tune_dualfast(model, DDIM(), GRID, NOISE, DATA, (0.0, 0.4, 0.1), return_scores=True)
+    assert found[0] == best
+    assert_array_equal(found[1], rest)
+
+
 def conditional(x, t, cond=None):
     return short(x, t)
 
@@ -175,6 +194,7 @@ BAD = [
     ({"x": NOISE.numpy()}, TypeError, "x must be a tensor, got ndarray"),
     ({"x": NOISE[:0]}, ValueError, "x must hold states"),
     ({"metric": "frechet"}, TypeError, "metric must be callable, got str"),
+    ({"c": 0.2}, ValueError, "c must be a sequence of strengths, got 0.2"),
     ({"c": ()}, ValueError, "c must hold at least one strength"),
     ({"c": (0.1, -0.1)}, ValueError, "c must be a finite number >= 0, got -0.1"),
     ({"solver": "ddim"}, ValueError, "solver must have a method plan"),

@@ -68,6 +68,15 @@ def mixed(plan):
     return Plan(plan.schedule, plan.grid, tuple(rows))
 
 
+@pytest.mark.parametrize("inplace", ["auto", True, False])
+def test_a_network_may_write_over_its_outputs(inplace):
+    memory, clean = torch.empty(6, 2, dtype=torch.float64), LAW.model(VP, "x0")
+    model = DiffusionModel(lambda x, t: memory.copy_(clean.fn(x, t)), VP, "x0")
+    grid = time_grid(VP, 6)
+    found = sample(model, start(), DPMSolver(3), grid, inplace=inplace)
+    assert torch.equal(found, sample(clean, start(), DPMSolver(3), grid, inplace=inplace))
+
+
 @pytest.mark.parametrize("solver", SOLVERS, ids=names)
 @pytest.mark.parametrize("mix", [False, True])
 @pytest.mark.parametrize("inplace", [True, False])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from sampkit.diffusion import (
+    DDIM,
     CallableSchedule,
     DiscreteVPSchedule,
     FlowSchedule,
@@ -132,3 +133,15 @@ def test_bad_input(arguments, keywords, message):
 def test_bad_grids(grid, message, vp):
     with pytest.raises(ValueError, match=message):
         check_grid(vp, grid)
+
+
+def test_data_must_be_left_at_the_second_node():
+    schedule = DiscreteVPSchedule(zero_terminal_snr=True)
+    message = "at its noisy end alone, got 998.5 beside 999"
+    with pytest.raises(ValueError, match=message):
+        check_grid(schedule, [999, 998.5, 500, 0])
+    with pytest.raises(ValueError, match=message):
+        time_grid(schedule, 1998, "time")
+    with pytest.raises(ValueError, match=message):
+        DDIM().plan(schedule, [0, 500, 998.5, 999])
+    assert check_grid(schedule, [999, 998, 0]).tolist() == [999, 998, 0]

@@ -216,6 +216,17 @@ def test_random_states():
     assert_array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
 
 
+def test_conditions_that_numpy_does_not_know():
+    numbers = np.arange(30) % 8
+    plain = many(30, cond=numbers).samples
+    tensor = torch.from_numpy(numbers)
+    for cond in (
+        tensor.bfloat16(), tensor.float().requires_grad_(), numbers.astype(">f4"),
+        tensor.bfloat16()[:, None].expand(-1, 3)[:, 1],
+    ):  # fmt: skip
+        assert_array_equal(many(30, cond=cond).samples, plain)
+
+
 # --- stop and resume ------------------------------------------------------------------------------
 
 
@@ -335,7 +346,7 @@ def test_progress(capsys):
         ({"solver": DDIM()}, "plan is"),
         ({"grid": time_grid(S, 7)}, "plan is"),
         ({"cond": np.arange(50)}, "cond is None"),
-        ({"postprocess": Clip(-1, 1)}, "postprocess is None .* 'Clip'"),
+        ({"postprocess": Clip(-1, 1)}, r"postprocess is None .* 'Clip\(high=1, low=-1\)'"),
         ({"fn": lambda x, t: 0 * x}, "samples of another model, condition or random_state"),
     ],
 )
@@ -346,6 +357,35 @@ def test_other_settings_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         many(**({"n": 50, "out": path} | options))
     assert_array_equal(np.load(path), kept)
+
+
+def test_parameters_of_a_limit_and_of_a_schedule_without_plan_are_settings(tmp_path):
+    path, clip = tmp_path / "clipped.npy", {"postprocess": Clip(-1, 1)}
+    many(50, out=path, callback=after(16), **clip)
+    with pytest.raises(ValueError, match=r"postprocess is 'Clip\(high=1, low=-1\)'"):
+        many(50, out=path, postprocess=Clip(-1, 1.001))
+    assert many(50, out=path, **clip).complete
+
+    path, shift = tmp_path / "shifted.npy", TimeShift(80, 100, target="estimate")
+    one, other = DiscreteVPSchedule(), DiscreteVPSchedule(beta_end=0.0201)
+    grid, options = time_grid(one, 5, "linspace"), {"shape": (2, 3), "random_state": 3, "out": path}
+    sample_many(model(schedule=one), 70, shift, grid, callback=after(1), **options)
+    with pytest.raises(ValueError, match="plan is"):
+        sample_many(model(schedule=other), 70, shift, grid, **options)
+    assert sample_many(model(schedule=one), 70, shift, grid, **options).complete
+
+
+def test_samples_that_diverge_are_the_same_ones_too(tmp_path):
+    def diverges(x, t):
+        return torch.where(x[:, :1, :1] > 1, torch.nan, shrink(x, t))
+
+    path = tmp_path / "samples.npy"
+    part = many(60, fn=diverges, out=path, callback=after(1))
+    lost = np.isnan(part.samples[:16]).any(axis=(1, 2))
+    assert 0 < lost.sum() < 16
+    with pytest.raises(ValueError, match="samples of another model"):
+        many(60, out=path)  # of another network, all finite
+    assert many(60, fn=diverges, out=path).complete
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path):
@@ -381,6 +421,11 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
         ({"dtype": torch.bfloat16}, ValueError, "dtype must be .* got torch.bfloat16"),
         ({"random_state": -1}, ValueError, "random_state must be"),
         ({"grid": None}, ValueError, "grid must be given for DPMSolver"),
+        (
+            {"solver": DDIM(), "grid": GRID[::-1]},
+            ValueError,
+            r"grid must be strictly descending.* rises from 0\.001",
+        ),
         ({"solver": NOISY.plan(S, GRID)}, ValueError, "grid must be None beside a Plan"),
         ({"cond": np.zeros(49)}, ValueError, r"one row for each of the 50 samples, got .*\(49,\)"),
         ({"cond": 3}, ValueError, r"got shape \(\)"),

@@ -17,6 +17,7 @@ from sklearn.linear_model import Ridge  # noqa: E402
 from sampkit.diffusion import (  # noqa: E402
     DDIM,
     ClassifierFreeGuidance,
+    ClassifierGuidance,
     DiffusionModel,
     DiscreteVPSchedule,
     DPMSolver,
@@ -176,6 +177,39 @@ def test_guidance_and_conditions():
     assert np.isfinite(search(model=guided, cond=cond, budget=20).fresh_score)
 
 
+@pytest.mark.parametrize("n", [10, 300])  # 256 fresh rows are no multiple, and fewer
+def test_a_null_condition_for_every_row_goes_along(n):
+    def net(x, t, cond):
+        return 0.5 * x + 0.01 * cond["class"].to(x)[:, None]
+
+    model, found = DiffusionModel(net, VP), []
+    for null in (torch.zeros(n), torch.zeros(1).expand(n)):
+        guided = ClassifierFreeGuidance(model, 2.0, {"class": null})
+        cond = {"class": torch.arange(float(n))}
+        found.append(search(model=guided, x=start(n), cond=cond, budget=20).fresh_score)
+    tensors = DiffusionModel(lambda x, t, cond: net(x, t, {"class": cond}), VP)
+    for null in (torch.zeros(n), torch.zeros(1)):
+        guided = ClassifierFreeGuidance(tensors, 2.0, null)
+        wrapped = ClassifierGuidance(guided, lambda x, t: x.sum(1), 0.0)
+        cond = torch.arange(float(n))
+        found.append(search(model=wrapped, x=start(n), cond=cond, budget=20).fresh_score)
+        assert guided.null_cond is null
+    assert_allclose(found, found[0], rtol=1e-9)
+
+
+def test_a_network_may_write_over_its_outputs():
+    memory = {}
+
+    def fn(x, t):
+        held = memory.setdefault(tuple(x.shape), torch.empty_like(x))
+        return held.copy_(MODEL.fn(x, t))
+
+    some = random_schedules(Terms.on(VP, time_grid(VP, 4)), 3, np.random.default_rng(0)).schedules()
+    expected = Scorer(MODEL, start(), time_grid(VP, 4), candidates=1)(some).scores
+    again = Scorer(DiffusionModel(fn, VP), start(), time_grid(VP, 4), candidates=1)(some).scores
+    assert_allclose(again, expected, rtol=1e-12)
+
+
 # --- the search -----------------------------------------------------------------------------------
 
 
@@ -208,6 +242,23 @@ def test_history():
     assert len(set(table["schedule"])) == 60  # no candidate twice
     # at the end a score is what the schedule gives
     assert_allclose(found.score, error(found.best), rtol=0.01)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_predictor_learns_logarithms_or_what_may_be_negative(sign):
+    goals = []
+
+    class Recording(Ridge):
+        def fit(self, X, y):
+            goals.append(y)
+            return super().fit(X, y)
+
+    found = search(
+        predictor=Recording(), objective=lambda x: sign * float(x.square().mean()), budget=60
+    )
+    scores = found.history["score"].to_numpy()[: len(goals[0])]
+    cut = np.minimum(scores, np.quantile(scores[np.isfinite(scores)], 0.9))
+    assert_allclose(goals[0], np.log(cut) if sign > 0 else cut, rtol=1e-12)
 
 
 @pytest.mark.parametrize("budget", [1, 7, 41, 50])

@@ -565,3 +565,13 @@ def test_bad_calls(vp):
     for solver in (DPMSolver(2, "eps"), UniPC(2, "eps"), DEIS(2, "logrho")):
         with pytest.raises(ValueError, match="ends without noise"):
             solver.plan(vp, [1.0, 0.5, 0.0])
+
+
+def test_numbers_of_numpy_are_numbers():
+    for mine, plain in (
+        (DPMSolver(np.int64(2)), DPMSolver(2)),
+        (DDIM(np.float32(0.5)), DDIM(0.5)),
+        (DDIM(np.int64(1)), DDIM(1)),
+    ):
+        assert mine == plain
+        assert json.loads(json.dumps(mine.to_dict())) == plain.to_dict()

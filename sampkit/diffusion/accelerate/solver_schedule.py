@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from math import factorial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from sampkit.diffusion.solvers._steps import Kernel, places, point
 __all__ = ["SolverSchedule"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_KINDS = {float: "numbers", int: "ints", str: "'x0' or 'eps'", bool: "bools"}
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ class SolverSchedule(Solver):
     first_output: Any = "network"
 
     def __post_init__(self) -> None:
-        n = len(self.grid) - 1
         given: dict[str, tuple[Any, ...]] = {
-            "grid": tuple(float(t) for t in self.grid),
-            "orders": tuple(int(p) for p in self.orders),
-            "predictions": tuple(self.predictions),
-            "first_derivative_points": tuple(int(q) for q in self.first_derivative_points),
-            "relaxations": tuple(float(c) for c in self.relaxations),
-            "correctors": tuple(bool(c) for c in self.correctors),
+            "grid": _entries("grid", self.grid, Real, float),
+            "orders": _entries("orders", self.orders, Integral, int),
+            "predictions": _entries("predictions", self.predictions, str, str),
+            "first_derivative_points": _entries(
+                "first_derivative_points", self.first_derivative_points, Integral, int
+            ),
+            "relaxations": _entries("relaxations", self.relaxations, Real, float),
+            "correctors": _entries("correctors", self.correctors, (bool, np.bool_, Integral), bool),
         }
+        n = len(given["grid"]) - 1
         for name, values in given.items():
             if name != "grid" and len(values) != n:
                 raise ValueError(
@@ -222,8 +227,8 @@ class SolverSchedule(Solver):
 
         Parameters
         ----------
-        solver : DDIM, multistep DPMSolver with exact weights (or of order 1), or UniPC
-            Deterministic.
+        solver : DDIM, multistep DPMSolver or UniPC
+            Deterministic; a corrector of first order, as UniPC's first one, is another rule.
         schedule : NoiseSchedule
             What the times mean.
         grid : array-like of shape (n_steps + 1,)
@@ -257,6 +262,18 @@ class SolverSchedule(Solver):
         if not _same_rows(mine, plan):
             raise ValueError(f"a SolverSchedule cannot hold the rows of {solver!r}.")
         return found
+
+
+def _entries(name: str, values: Any, kind: Any, form: type) -> tuple[Any, ...]:
+    """A list of one parameter in its form; what would only look like it after a cast is refused."""
+    given = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(given, str) or not np.iterable(given):
+        raise ValueError(f"{name} must be a sequence, one entry for each step, got {values!r}.")
+    entries = tuple(given)
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise ValueError(f"{name} must hold {_KINDS[form]}, got {entry!r}.")
+    return tuple(form(entry) for entry in entries)
 
 
 def _nested(values: Any) -> Any:

@@ -44,7 +44,7 @@ class Conditions:
         if callable(cond):
             self.of_numbers = cond
         elif cond is not None:
-            self.rows = cond if isinstance(cond, torch.Tensor) else np.asarray(cond)
+            self.rows = cond.detach() if isinstance(cond, torch.Tensor) else np.asarray(cond)
             if self.rows.ndim == 0 or len(self.rows) != n_samples:
                 raise ValueError(
                     f"cond must be a function of the samples' numbers or have one row for each of "
@@ -52,14 +52,18 @@ class Conditions:
                 )
             if isinstance(self.rows, np.ndarray) and self.rows.dtype.kind not in "biuf":
                 raise ValueError(f"cond must hold numbers, got dtype {self.rows.dtype}.")
+            if isinstance(self.rows, np.ndarray):  # PyTorch knows no other order of bytes
+                self.rows = self.rows.astype(self.rows.dtype.newbyteorder("="), copy=False)
 
     def digest(self) -> str | None:
         """What tells these conditions from others; of functions no more than that they are."""
         if self.rows is None:
             return None if self.of_numbers is None else "callable"
-        rows = np.ascontiguousarray(
-            self.rows.cpu().numpy() if isinstance(self.rows, torch.Tensor) else self.rows
-        )
+        known = self.rows
+        if isinstance(known, torch.Tensor):
+            narrow = known.dtype == torch.bfloat16  # which NumPy does not know
+            known = (known.view(torch.int16) if narrow else known).cpu().numpy()
+        rows = np.ascontiguousarray(known)
         return hashlib.sha256(f"{rows.dtype} {rows.shape}".encode() + rows.tobytes()).hexdigest()[
             :16
         ]

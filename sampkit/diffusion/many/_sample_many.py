@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from sampkit.diffusion._task import task_of
 from sampkit.diffusion._torch import torch
+from sampkit.diffusion.grids import rises
 from sampkit.diffusion.many._batch import Conditions, Recipe
 from sampkit.diffusion.many._run import fill
 from sampkit.diffusion.many._store import known_key, store_of
@@ -218,6 +219,11 @@ def sample_many(
     n_samples, batch_size = _whole(n_samples, "n_samples", 1), _whole(batch_size, "batch_size", 1)
     start, size = _whole(start, "start", 0), _shape(shape)
     task = task_of(solver_or_plan, model.schedule, grid)
+    if rises(task.grid):
+        raise ValueError(
+            "grid must be strictly descending: samples are drawn from noise, got one that rises "
+            f"from {task.grid[0]:.6g}."
+        )
     dtype = _dtype(dtype)
     conditions = Conditions(cond, n_samples, start)
     key = known_key(out) if random_state is None else None
@@ -269,4 +275,7 @@ def _digest(stated: dict[str, Any]) -> str:
 def _name_of(postprocess: Any) -> str | None:
     if postprocess is None:
         return None
-    return str(getattr(postprocess, "__name__", type(postprocess).__name__))
+    name = str(getattr(postprocess, "__name__", type(postprocess).__name__))
+    known = getattr(postprocess, "__dict__", {})
+    plain = [f"{k}={v!r}" for k, v in sorted(known.items()) if isinstance(v, (int, float, str))]
+    return f"{name}({', '.join(plain)})" if plain else name

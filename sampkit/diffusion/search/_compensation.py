@@ -58,7 +58,8 @@ class CompensationResult:
     n_model_calls : int
         Calls of the model: teacher, search and comparison.
     base_error : float
-        Last loss with all ratios 1; NaN with ``accept="always"``, which does not ask.
+        Last loss with all ratios 1; NaN with ``accept="always"``, which does not ask, and where
+        the comparison was interrupted.
 
     Examples
     --------
@@ -189,7 +190,11 @@ def search_compensation(
         found = walk.search(order, callback, progress)
         if accept == "end_to_end":
             searched = bool((found.ratios != 1).any())
-            base = walk.search(len(plan.rows), None, False) if searched else found
+            try:
+                base = walk.search(len(plan.rows), None, False) if searched else found
+            except KeyboardInterrupt:
+                warnings.warn("interrupted: the ratios found were not compared.", stacklevel=2)
+                return replace(found, n_model_calls=counted.n_calls)
             better = found if found.losses[-1] < base.losses[-1] else base
             if not np.isfinite(better.losses[-1]):
                 raise RuntimeError("whatever the ratios, the states are not finite.")
@@ -224,6 +229,8 @@ def _plan(model: Model, solver: Any, grid: Any, order: int) -> tuple[Plan, Weigh
 
 
 def _targets(target: Any, plan: Plan, x: Tensor) -> list[Tensor]:
+    if not np.iterable(target):
+        raise ValueError(f"target must be a sequence of states, got {target!r}.")
     states = list(target)
     if len(states) != len(plan.grid):
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ def tune_dualfast(
         Return the distances as well.
     callback : callable or None, default=None
         ``callback(c, distance)`` after every strength; a true result ends the search with the best
-        so far.
+        so far. Ctrl-C after the first does so too, with a warning.
     progress : bool, default=False
         Show a bar of tqdm.
 
@@ -72,7 +73,7 @@ def tune_dualfast(
         The first of those with the smallest distance.
     scores : ndarray of float64 of shape (len(c),)
         Only with `return_scores`: the distances, infinite where the samples were not finite, NaN
-        after a callback's end.
+        for those not tried.
 
     Raises
     ------
@@ -118,6 +119,8 @@ def tune_dualfast(
     check_states(model, x)
     if not callable(metric):
         raise TypeError(f"metric must be callable, got {type(metric).__name__}.")
+    if isinstance(c, str) or not np.iterable(c):
+        raise ValueError(f"c must be a sequence of strengths, got {c!r}.")
     strengths = [float(each) for each in c]
     if not strengths:
         raise ValueError("c must hold at least one strength, got none.")
@@ -128,9 +131,15 @@ def tune_dualfast(
     with torch.no_grad():
         for k in steps(len(plans), progress, "strengths", "run"):
             generator = torch.Generator(x.device).manual_seed(0)
-            samples = sample(model, x, plans[k], cond=cond, generator=generator)
-            finite = bool(torch.isfinite(samples).all())
-            scores[k] = float(metric(samples, data)) if finite else np.inf
+            try:
+                samples = sample(model, x, plans[k], cond=cond, generator=generator)
+                finite = bool(torch.isfinite(samples).all())
+                scores[k] = float(metric(samples, data)) if finite else np.inf
+            except KeyboardInterrupt:
+                if k == 0:
+                    raise
+                warnings.warn(f"interrupted after {k} of {len(plans)} strengths.", stacklevel=2)
+                break
             if callback is not None and callback(strengths[k], float(scores[k])):
                 break
     usable = np.where(np.isfinite(scores), scores, np.inf)

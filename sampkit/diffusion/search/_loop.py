@@ -157,11 +157,15 @@ def _offered(
 
 
 def _predicted(search: Search, predictor: Any, candidates: Population) -> FloatArray:
-    """What the predictor thinks of candidates: logarithms of scores, the worst cut."""
+    """What the predictor thinks of candidates: logarithms of scores, the worst cut.
+
+    An objective of the user's may be negative, and is taken as it is then.
+    """
     scores = search.scores
     finite = scores[np.isfinite(scores)]
-    worst = np.quantile(finite, WORST)
-    goals = np.log(np.maximum(np.minimum(scores, worst), np.finfo(np.float64).tiny))
+    goals = np.minimum(scores, np.quantile(finite, WORST))
+    if (finite >= 0).all():
+        goals = np.log(np.maximum(goals, np.finfo(np.float64).tiny))
     seed = int(search.rng.integers(2**31))
     if isinstance(predictor, str):
         regressor = RandomForestRegressor(100, min_samples_leaf=2, random_state=seed)

@@ -155,7 +155,8 @@ class Scorer:
         with torch.no_grad():
             if self.first is None and not plans[0].first_is_given:
                 call = self.model.call_at(float(self.grid[0]), self.x)
-                self.first = self.model._output(self.x, call, self.cond)
+                # a network may write its next output over this one
+                self.first = self.model._output(self.x, call, self.cond).clone()
                 self.calls += 1
             for part in chunks(len(plans), self.candidates):
                 self._score(plans[part], limit, *(each[part] for each in found))

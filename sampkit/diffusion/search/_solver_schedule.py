@@ -142,12 +142,15 @@ def search_solver_schedule(
     best, score, calls = search.best(), search.score(), float(scorer.calls)
     fresh = float("nan")
     try:
-        rows = torch.arange(FRESH_ROWS) % x.shape[0]
+
+        def again_and_again(given: Any) -> Any:
+            return rows_of(given, x.shape[0], torch.arange(FRESH_ROWS) % x.shape[0])
+
         again = Scorer(
-            model,
+            model._for_rows(again_and_again),
             _noise(terms, x, model, rng),
             terms.grid,
-            cond=rows_of(cond, x.shape[0], rows),
+            cond=again_and_again(cond),
             objective=objective,
         )
         fresh = float(again([best]).scores[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ class Solver(ABC):
         state: dict[str, Any] = {"name": type(self).__name__}
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
+            value = value.item() if isinstance(value, np.generic) else value
             state[each.name] = value.to_dict() if isinstance(value, Solver) else value
         return state
 
@@ -194,11 +196,12 @@ def check_choice(name: str, value: Any, accepted: tuple[Any, ...]) -> None:
 
 def check_int(name: str, value: Any, low: int, high: int) -> None:
     """Refuse what is no int in [low, high]."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not low <= int(value) <= high:
         raise ValueError(f"{name} must be an int in [{low}, {high}], got {value!r}.")
 
 
 def check_eta(eta: Any) -> None:
     """Refuse a stochasticity that is no finite number >= 0."""
-    if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 0 <= eta < np.inf:
+    if isinstance(eta, bool) or not isinstance(eta, Real) or not 0 <= float(eta) < np.inf:
         raise ValueError(f"eta must be a finite number >= 0, got {eta!r}.")
